@@ -1,0 +1,51 @@
+# Two commands to begin with: `make demo` and `make test`.
+# uv is taken from the PATH when it is recent enough; otherwise a copy is made in .tools/, and nothing else is touched.
+
+UV := $(shell uv version >/dev/null 2>&1 && command -v uv || echo .tools/bin/uv)
+UV_VERSION := 0.13.9
+RUN := $(UV) run --locked --all-extras
+EMBEDDED := $(UV) run --locked --no-dev --extra embedded
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test test-slow test-all lint format bench clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(UV) ## Invent a clinic and watch records change hands (ARGS="--records 20")
+	@$(EMBEDDED) passation demo $(ARGS)
+
+dev: $(UV) ## Run server, database and worker in one folder, until Ctrl-C
+	@$(EMBEDDED) passation dev $(ARGS)
+
+test: lint ## Check the code, then run the quick tests (ARGS="-k refuse")
+	@$(RUN) pytest -m "not slow" $(ARGS)
+
+# A selection without any test is not a failure here; what cannot be collected still is.
+test-slow: $(UV) ## Run the slow tests only: real processes, killed and restarted
+	@status=0; $(RUN) pytest -m slow --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
+	if [ $$status -ne 5 ]; then $(RUN) pytest -m slow $(ARGS); fi
+
+test-all: test test-slow ## Check the code, then run every test
+
+lint: $(UV) ## Check style, format, types and which room imports which
+	@$(RUN) ruff check
+	@$(RUN) ruff format --check
+	@$(RUN) mypy
+	@$(RUN) lint-imports --no-logo
+
+format: $(UV) ## Format the code and mend what can be mended by itself
+	@$(RUN) ruff check --fix
+	@$(RUN) ruff format
+
+bench: $(UV) ## Measure transfers per second and what one costs
+	@$(RUN) python -m benchmarks $(ARGS)
+
+clean: ## Remove the environment, the copy of uv, and what checks and builds left
+	rm -rf .venv .tools build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.tools/bin/uv:
+	python3 -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
