@@ -1,0 +1,39 @@
+"""The closed vocabularies of a transfer that rules and messages share: roles, purposes, options."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a member may be in an organization (ROLE-1); no role implies another (ROLE-4)."""
+
+    PRACTITIONER = "practitioner"
+    COORDINATOR = "coordinator"
+    ADMINISTRATOR = "administrator"
+
+
+class Purpose(StrEnum):
+    """Why a transfer is made (ELIG-8)."""
+
+    CONTINUITY = "continuity"
+    DEPARTURE = "departure"
+    ABSENCE = "absence"
+    CLIENT_REQUEST = "client_request"
+    CORRECTION = "correction"
+
+
+class RawDataChoice(StrEnum):
+    """What the one who asks chose for raw data (ELIG-5)."""
+
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+    IF_ALLOWED = "if_allowed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the one who asks chose to move; the defaults are the cautious side (MOVE-1)."""
+
+    include_confidential: bool = False
+    raw_data: RawDataChoice = RawDataChoice.EXCLUDE
+    keep_copy: bool = True
