@@ -1,0 +1,100 @@
+"""What a denial leaves behind: one line in the log, and for a request the failed transfer (AUD-1)."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from sqlalchemy.orm import Session
+
+from engine.activities import decisions
+from engine.audit import log
+from engine.errors import Denied, EngineError, NotFound
+from engine.messages.transfer import Command, Step, TransferRequest, Wake
+from engine.notices import outbox
+from engine.notices.outbox import NoticeKind
+from engine.records import facts
+from engine.records.tables import Event
+from engine.rules import transfers as rules
+from engine.states.choices import Role
+from engine.states.transfer import Facts, TransferState, TransferTrigger, advance
+
+What = TransferRequest | Command | Wake
+
+
+def earlier_line(session: Session, step: Step, what: What) -> Event | None:
+    """Find what this very command has left, so that it is answered as it was the first time (MOVE-3)."""
+    if isinstance(what, TransferRequest):
+        line = log.outcome_of(session, decisions.request_command(what.transfer_id), Step.OPEN)
+        # An allowed request has its row, which says more than the line does.
+        return None if line is None or line.outcome == log.Result.ALLOWED else line
+    return log.outcome_of(session, what.command_id, step) if isinstance(what, Command) else None
+
+
+def write(
+    session: Session, step: Step, what: What, denial: EngineError, at: datetime, *, row: bool = True
+) -> None:
+    """
+    Write a denial, once a command, in the log of the actor's organization.
+
+    ``row``: leave a failed transfer too, where somebody who may ask was denied.
+    """
+    if isinstance(what, TransferRequest):
+        _request(session, what, denial, at, row=row)
+    elif isinstance(what, Command):
+        _command(session, step, what, denial, at)
+
+
+def _command(session: Session, step: Step, command: Command, denial: EngineError, at: datetime) -> None:
+    actor = facts.member(session, command.actor_id)
+    if actor is None or log.outcome_of(session, command.command_id, step) is not None:
+        return
+    transfer = facts.transfer(session, command.transfer_id)
+    inside = transfer is not None and transfer.organization_id == actor.organization_id
+    entry = log.Entry(
+        organization_id=actor.organization_id,
+        at=at,
+        action=step,
+        command_id=command.command_id,
+        actor_id=actor.id,
+        role=next(iter(sorted(actor.roles)), Role.PRACTITIONER),
+        os_uid=command.os_uid,
+        outcome=log.Result.DENIED,
+        rule=denial.key,
+        transfer_id=command.transfer_id,
+        record_id=transfer.record_id if transfer is not None and inside else None,
+        state_from=transfer.state if transfer is not None and inside else None,
+    )
+    log.append(session, entry)
+
+
+def _request(
+    session: Session, request: TransferRequest, denial: EngineError, at: datetime, *, row: bool
+) -> None:
+    actor = facts.member(session, request.actor_id)
+    if actor is None or actor.organization_id != request.organization_id:
+        return
+    command_id = _command_id(session, request)
+    if command_id is None:
+        return
+    record = facts.record(session, request.record_id, actor.id, lock=True)
+    new_owner = facts.member(session, request.to_id)
+    known = new_owner is not None and new_owner.organization_id == actor.organization_id
+    role, state = Role.PRACTITIONER, None
+    # By nobody who may ask, or to nobody, there is no transfer to speak of: only the attempt.
+    with suppress(Denied, NotFound):
+        role = rules.asking_role(actor, record) if record is not None else role
+        if record is not None and known and row and facts.transfer(session, request.transfer_id) is None:
+            state = advance(TransferState.REQUESTED, TransferTrigger.REJECT, Facts(rules_pass=False))
+            decisions.add_row(session, request, record, role, state, at, failed_rule=denial.key)
+            cause = outbox.Cause(actor.organization_id, request.transfer_id, command_id, at)
+            outbox.tell(session, NoticeKind.FAILED, [actor.id], cause, but=None)
+    entry = decisions.request_entry(request, actor, role, at, state=state, rule=denial.key)
+    log.append(session, replace(entry, command_id=command_id))
+
+
+def _command_id(session: Session, request: TransferRequest) -> UUID | None:
+    """Give the id to log under: the request's own, or one for another use of its key; ``None`` if logged."""
+    own = decisions.request_command(request.transfer_id)
+    candidates = (own, uuid5(own, f"{request.actor_id}/{request.record_id}"))
+    return next((c for c in candidates if log.outcome_of(session, c, Step.OPEN) is None), None)

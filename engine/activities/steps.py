@@ -1,0 +1,197 @@
+"""
+The steps of a transfer: one transaction each, safe to run twice and to be killed anywhere.
+
+A step locks, reads, applies the rules, advances the row by compare-and-set, appends to the log and the
+outbox, and says what the row is now. A denial is written in a transaction of its own.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid5
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from engine.activities import decisions, denials, killpoints
+from engine.activities.killpoints import When
+from engine.audit import log
+from engine.errors import EngineError, Stuck, Unavailable
+from engine.messages.transfer import (
+    Accept,
+    Cancel,
+    Failure,
+    Narrow,
+    Refuse,
+    Step,
+    StepInput,
+    StepResult,
+    TransferRequest,
+    Wake,
+)
+from engine.records import facts, transfers
+from engine.records.database import Database
+from engine.records.tables import StuckCause, Transfer
+from engine.rules import transfers as rules
+from engine.rules.deadline import next_reminder
+from engine.states.transfer import TransferState
+
+logger = logging.getLogger(__name__)
+
+Decision = Callable[[Session, Any, datetime], None]
+_RACES = 5
+
+
+class Steps:
+    """The activities of one transfer, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn(name=Step.OPEN, no_thread_cancel_exception=True)
+    def open(self, step: StepInput[TransferRequest]) -> StepResult:
+        """Write the request; a rule that denies it leaves a ``failed`` transfer."""
+        return self._run(Step.OPEN, decisions.open_transfer, step)
+
+    @activity.defn(name=Step.ACCEPT, no_thread_cancel_exception=True)
+    def accept(self, step: StepInput[Accept]) -> StepResult:
+        """Decide and hand over in one transaction."""
+        return self._run(Step.ACCEPT, decisions.accept, step)
+
+    @activity.defn(name=Step.REFUSE, no_thread_cancel_exception=True)
+    def refuse(self, step: StepInput[Refuse]) -> StepResult:
+        """Give the record back, with a reason."""
+        return self._run(Step.REFUSE, decisions.refuse, step)
+
+    @activity.defn(name=Step.CANCEL, no_thread_cancel_exception=True)
+    def cancel(self, step: StepInput[Cancel]) -> StepResult:
+        """Take the request back."""
+        return self._run(Step.CANCEL, decisions.cancel, step)
+
+    @activity.defn(name=Step.NARROW, no_thread_cancel_exception=True)
+    def narrow(self, step: StepInput[Narrow]) -> StepResult:
+        """Move less than was asked."""
+        return self._run(Step.NARROW, decisions.narrow, step)
+
+    @activity.defn(name=Step.EXPIRE, no_thread_cancel_exception=True)
+    def expire(self, step: StepInput[Wake]) -> StepResult:
+        """Let the deadline pass, if it has."""
+        return self._run(Step.EXPIRE, decisions.expire, step)
+
+    @activity.defn(name=Step.REMIND, no_thread_cancel_exception=True)
+    def remind(self, step: StepInput[Wake]) -> StepResult:
+        """Remind the one who is asked, if it is time."""
+        return self._run(Step.REMIND, decisions.remind, step)
+
+    @property
+    def all(self) -> list[Callable[..., Any]]:
+        """Give every activity, for a worker."""
+        return [self.open, self.accept, self.refuse, self.cancel, self.narrow, self.expire, self.remind]
+
+    def _run(self, step: Step, decide: Decision, given: StepInput[Any]) -> StepResult:
+        # The workflow's clock may lag behind after an outage, and runs ahead where tests skip time.
+        at = max(given.at, datetime.now(UTC))
+        killpoints.reach(step, When.BEFORE)
+        try:
+            result = self._decide(step, decide, given, at)
+        except Unavailable as outage:
+            raise ApplicationError(outage.key, type=Failure.UNAVAILABLE) from None
+        except Stuck as stuck:
+            self._alarm(step, given, StuckCause(stuck.variant or ""), at)
+            raise ApplicationError(stuck.key, type=Failure.STUCK) from None
+        except Exception as error:
+            # Its text may quote what it met: the type is all that may leave this process.
+            logger.exception("step.failed", extra={"step": step, "transfer_id": str(given.what.transfer_id)})
+            self._alarm(step, given, StuckCause.UNEXPECTED_ERROR, at)
+            raise ApplicationError(type(error).__name__, type=Failure.UNEXPECTED) from None
+        killpoints.reach(step, When.AFTER)
+        return result
+
+    def _decide(self, step: Step, decide: Decision, given: StepInput[Any], at: datetime) -> StepResult:
+        try:
+            for _ in range(_RACES):
+                with suppress(transfers.LostRace, IntegrityError):
+                    return self._once(step, decide, given, at)
+            return self._once(step, decide, given, at)
+        except (Stuck, Unavailable):
+            raise
+        except EngineError as denial:
+            return self._deny(step, given, denial, at)
+
+    def _once(self, step: Step, decide: Decision, given: StepInput[Any], at: datetime) -> StepResult:
+        with self._database.write() as session:
+            earlier = denials.earlier_line(session, step, given.what)
+            if earlier is None:
+                decide(session, given.what, at)
+            result = result_of(session, step, given, None if earlier is None else earlier.rule)
+            killpoints.reach(step, When.INSIDE)
+            return result
+
+    def _deny(self, step: Step, given: StepInput[Any], denial: EngineError, at: datetime) -> StepResult:
+        """Write a denial in a transaction of its own, for a request with the failed transfer (AUD-1)."""
+        logger.info(
+            "step.denied",
+            extra={"step": step, "transfer_id": str(given.what.transfer_id), "rule": denial.key},
+        )
+        with self._database.write() as session:
+            denials.write(session, step, given.what, denial, at)
+            return result_of(session, step, given, denial.key)
+
+    def _alarm(self, step: Step, given: StepInput[Any], cause: StuckCause, at: datetime) -> None:
+        """Show on the row why a hand-over cannot succeed, and tell the operator, once (ST-5)."""
+        if step is not Step.ACCEPT:
+            return
+        with self._database.write() as session:
+            transfer = facts.transfer(session, given.what.transfer_id, lock=True)
+            if transfer is None or not transfers.mark_stuck(session, transfer.id, cause):
+                return
+            entry = log.Entry(
+                organization_id=transfer.organization_id,
+                at=at,
+                action="transfer.stuck",
+                command_id=uuid5(transfer.id, f"stuck/{transfer.version}/{cause}/{at.isoformat()}"),
+                role=decisions.ENGINE,
+                rule=f"ST-5/{cause}",
+                transfer_id=transfer.id,
+                record_id=transfer.record_id,
+            )
+            log.append(session, entry)
+        logger.error("transfer.stuck", extra={"transfer_id": str(given.what.transfer_id), "cause": cause})
+
+
+def result_of(session: Session, step: Step, given: StepInput[Any], denied: str | None) -> StepResult:
+    """Say what the row is now, and in whose words a denial is told."""
+    what = given.what
+    found = facts.transfer_with_row(session, what.transfer_id)
+    if found is None:
+        return StepResult(transfer_id=what.transfer_id, state=None, denied=denied)
+    row = found[0]
+    if step is Step.OPEN and denied is None:
+        denied = row.failed_rule
+    if step is Step.ACCEPT and denied is not None:
+        denied = rules.told_to_new_owner(denied)
+    pending = row.state is TransferState.PENDING_ACCEPTANCE
+    reminder = _next_reminder(session, row) if pending else None
+    return StepResult(
+        transfer_id=row.id,
+        state=row.state,
+        version=row.version,
+        denied=denied,
+        organization_id=row.organization_id,
+        record_id=row.record_id,
+        from_id=row.from_id,
+        to_id=row.to_id,
+        bulk_id=row.bulk_id,
+        respond_by=row.respond_by if pending else None,
+        next_reminder_at=reminder,
+        stuck=row.stuck_cause,
+    )
+
+
+def _next_reminder(session: Session, row: Transfer) -> datetime | None:
+    schedule = facts.schedule(session, row.organization_id)
+    return next_reminder(row.asked_at, schedule.reminders, row.reminders_sent, row.respond_by)

@@ -1,0 +1,105 @@
+"""
+The sweep: one set difference between open rows and running workflows, both ways.
+
+A row can be ahead of its workflow after a crash, and Temporal's store may be lost altogether: the rows are
+the truth, and a workflow is started again from its row.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from engine.messages.sweep import SWEEP, SweepResult
+from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, workflow_id
+from engine.records import facts, transfers
+from engine.records.database import Database
+
+#: How long a free text may wait for the command that refers to it.
+_TEXT_KEPT = timedelta(days=1)
+
+
+class Sweeping:
+    """The activity of the ``Sweep`` workflow, on one database."""
+
+    def __init__(self, database: Database, task_queue: str) -> None:
+        self._database = database
+        self._task_queue = task_queue
+
+    @activity.defn(name=SWEEP)
+    async def sweep(self) -> SweepResult:
+        """Compare, and mend."""
+        return await reconcile(activity.client(), self._database, self._task_queue)
+
+
+async def reconcile(client: Client, database: Database, task_queue: str) -> SweepResult:
+    """Start again what is open without a workflow, wake what runs without an open row, drop unused texts."""
+    open_ids = {workflow_id(found): found for found in await asyncio.to_thread(_open_ids, database)}
+    running = {
+        found.id
+        async for found in client.list_workflows(
+            f'WorkflowType = "{WORKFLOW}" AND ExecutionStatus = "Running"'
+        )
+    }
+    missing = sorted(open_ids.keys() - running)
+    for found in missing:
+        request = await asyncio.to_thread(_read_request, database, open_ids[found])
+        await client.start_workflow(
+            WORKFLOW,
+            request,
+            id=found,
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+    ended = sorted(running - open_ids.keys())
+    for found in ended:
+        await _wake(client, found)
+    swept = await asyncio.to_thread(_sweep_texts, database)
+    return SweepResult(
+        open_transfers=len(open_ids), restarted=len(missing), woken=len(ended), texts_swept=swept
+    )
+
+
+async def _wake(client: Client, found: str) -> None:
+    try:
+        await client.get_workflow_handle(found).signal(WAKE)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:  # it ended by itself meanwhile
+            raise
+
+
+def _open_ids(database: Database) -> list[UUID]:
+    with database.read() as session:
+        return list(transfers.open_ids(session))
+
+
+def request_of(session: Session, transfer_id: UUID) -> TransferRequest:
+    """Rebuild a workflow's input from the row; its first step finds the row and goes on from there."""
+    row = transfers.row(session, transfer_id)
+    return TransferRequest(
+        transfer_id=row.id,
+        organization_id=row.organization_id,
+        record_id=row.record_id,
+        actor_id=row.asked_by_id,
+        to_id=row.to_id,
+        purpose=row.purpose,
+        options=facts.options_of(row),
+        basis_id=row.basis_id,
+        message_id=row.message_id,
+        bulk_id=row.bulk_id,
+    )
+
+
+def _read_request(database: Database, transfer_id: UUID) -> TransferRequest:
+    with database.read() as session:
+        return request_of(session, transfer_id)
+
+
+def _sweep_texts(database: Database) -> int:
+    with database.write() as session:
+        return transfers.sweep_texts(session, datetime.now(UTC) - _TEXT_KEPT)

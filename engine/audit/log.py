@@ -1,0 +1,159 @@
+"""The log: one append-only, hash-chained sequence an organization (AUD-1, AUD-2)."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from engine.records.handover import ClassCount
+from engine.records.tables import AuditHead, Event, Organization, Side
+from engine.rules.content import UNCOUNTED
+from engine.states.choices import Purpose
+from engine.states.transfer import TransferState
+
+#: What the first line's ``prev_hash`` says.
+GENESIS = "0" * 64
+_COLUMNS = tuple(column.name for column in Event.__table__.columns if column.name != "hash")
+
+
+class Result(StrEnum):
+    """Whether a command was allowed."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one line says: who, in which role, which command, rule and transfer, for which purpose."""
+
+    organization_id: UUID
+    at: datetime
+    action: str
+    command_id: UUID
+    role: str
+    actor_id: UUID | None = None
+    os_uid: int | None = None
+    outcome: Result = Result.ALLOWED
+    rule: str | None = None
+    side: Side | None = None
+    transfer_id: UUID | None = None
+    record_id: UUID | None = None
+    subject_id: UUID | None = None
+    purpose: Purpose | None = None
+    state_from: TransferState | None = None
+    state_to: TransferState | None = None
+    counts: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """The first place where a chain does not hold: the line, and what is wrong with it."""
+
+    organization_id: UUID
+    seq: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What a walk over an organization's whole chain found."""
+
+    organization_id: UUID
+    events: int
+    head: str
+    first_break: Break | None
+
+
+def append(session: Session, *entries: Entry) -> None:
+    """Append lines to their organization's chain; call it last, it locks the head until the commit."""
+    organization_id = entries[0].organization_id
+    head = session.execute(
+        select(AuditHead.seq, AuditHead.hash)
+        .where(AuditHead.organization_id == organization_id)
+        .with_for_update()
+    ).one()
+    seq, previous = head.seq, head.hash
+    lines = []
+    for entry in entries:
+        seq += 1
+        line = {name: getattr(entry, name, None) for name in _COLUMNS} | {"seq": seq, "prev_hash": previous}
+        previous = _hash(line)
+        lines.append(line | {"hash": previous})
+    session.execute(insert(Event), lines)
+    session.execute(
+        update(AuditHead).where(AuditHead.organization_id == organization_id).values(seq=seq, hash=previous)
+    )
+
+
+def start(session: Session, organization_id: UUID) -> None:
+    """Begin an organization's chain."""
+    session.execute(insert(AuditHead).values(organization_id=organization_id, seq=0, hash=GENESIS))
+
+
+def outcome_of(session: Session, command_id: UUID, action: str) -> Event | None:
+    """Find the line that a command has written, so that its repetition gets the same answer (MOVE-3)."""
+    return session.scalars(
+        select(Event).where(Event.command_id == command_id, Event.action == action, Event.side.is_(None))
+    ).one_or_none()
+
+
+def verify(session: Session, organization_id: UUID) -> Verification:
+    """Walk an organization's whole chain and name its first break (AUD-2)."""
+    previous, expected, found = GENESIS, 1, None
+    events = select(Event).where(Event.organization_id == organization_id).order_by(Event.seq)
+    for event in session.scalars(events.execution_options(yield_per=1000)):
+        line = {name: getattr(event, name) for name in _COLUMNS}
+        if event.seq != expected:
+            found = f"missing line {expected}"
+        elif event.prev_hash != previous:
+            found = "does not follow the line before"
+        elif event.hash != _hash(line):
+            found = "was changed"
+        if found is not None:
+            first = Break(organization_id=organization_id, seq=event.seq, what=found)
+            return Verification(
+                organization_id=organization_id, events=expected - 1, head=previous, first_break=first
+            )
+        previous, expected = event.hash, expected + 1
+    head = session.execute(
+        select(AuditHead.seq, AuditHead.hash).where(AuditHead.organization_id == organization_id)
+    ).one()
+    cut = None
+    if (head.seq, head.hash) != (expected - 1, previous):
+        cut = Break(organization_id=organization_id, seq=expected, what="the end is missing")
+    return Verification(organization_id=organization_id, events=expected - 1, head=previous, first_break=cut)
+
+
+def organizations(session: Session) -> list[tuple[UUID, str]]:
+    """List every organization that has a chain, with its name."""
+    rows = session.execute(select(Organization.id, Organization.name).order_by(Organization.name))
+    return [(organization_id, name) for organization_id, name in rows]
+
+
+def counts_text(counts: Iterable[ClassCount]) -> str:
+    """Write counts by class and outcome as canonical JSON, without what is nobody's business (VIS-6)."""
+    shown: dict[str, dict[str, int]] = {}
+    for line in counts:
+        if line.item_class not in UNCOUNTED:
+            shown.setdefault(line.item_class.value, {})[line.outcome.value] = line.count
+    return rfc8785.dumps(shown).decode()
+
+
+def _hash(line: Mapping[str, Any]) -> str:
+    return hashlib.sha256(rfc8785.dumps({name: _plain(value) for name, value in line.items()})).hexdigest()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any column's value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, UUID):
+        return str(value)
+    return value.value if isinstance(value, StrEnum) else value

@@ -1,0 +1,20 @@
+"""What the sweep reports: how far the rows and the workflows had drifted apart."""
+
+from typing import Final
+
+from engine.messages.transfer import Message
+
+SWEEP_WORKFLOW: Final = "Sweep"
+SWEEP: Final = "sweep"
+
+
+class SweepResult(Message):
+    """How many transfers were open, and what was done about those without a workflow and the reverse."""
+
+    open_transfers: int
+    #: Open rows that had no running workflow: started again from the row.
+    restarted: int
+    #: Running workflows whose row is final: woken, to read it and end.
+    woken: int
+    #: Free texts that no transfer came to use.
+    texts_swept: int

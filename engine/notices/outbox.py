@@ -1,0 +1,107 @@
+"""The outbox: who is to be told of what, written in the transaction that causes it (NOTE-1, NOTE-2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, literal, select
+from sqlalchemy.orm import Session
+
+from engine.records.tables import Appointment, ManifestLine, Member, MemberRole, Notice
+from engine.records.types import Id, Instant
+from engine.rules.content import ContentClass, Outcome
+from engine.states.choices import Role
+
+
+class NoticeKind(StrEnum):
+    """What a notice says; the sentences come from templates."""
+
+    ASKED = "asked"
+    REMINDER = "reminder"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    NARROWED = "narrowed"
+    NEEDS_YOU = "needs_you"
+    APPOINTMENT_CANCELLED = "appointment_cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a notice comes from: whose organization, which transfer, which command, when."""
+
+    organization_id: UUID
+    transfer_id: UUID
+    command_id: UUID
+    at: datetime
+
+
+def tell(
+    session: Session, kind: NoticeKind, members: Iterable[UUID], cause: Cause, *, but: UUID | None
+) -> None:
+    """Write one notice for each member, once, except the one who acted."""
+    recipients = sorted({member for member in members if member != but})
+    if not recipients:
+        return
+    session.execute(
+        insert(Notice),
+        [
+            {
+                "organization_id": cause.organization_id,
+                "kind": kind.value,
+                "cause_id": cause.command_id,
+                "transfer_id": cause.transfer_id,
+                "recipient_id": recipient,
+                "member_id": recipient,
+                "subject_id": cause.transfer_id,
+                "created_at": cause.at,
+            }
+            for recipient in recipients
+        ],
+    )
+
+
+def who_must_decide(session: Session, organization_id: UUID) -> list[UUID]:
+    """Give the coordinators, or where there is none the administrators, who are told to name one (ST-1)."""
+    for role in (Role.COORDINATOR, Role.ADMINISTRATOR):
+        found = session.scalars(
+            select(Member.id)
+            .join(MemberRole, MemberRole.member_id == Member.id)
+            .where(
+                Member.organization_id == organization_id, Member.active.is_(True), MemberRole.role == role
+            )
+        ).all()
+        if found:
+            return list(found)
+    return []
+
+
+def tell_clients(session: Session, cause: Cause) -> None:
+    """Write one notice for each appointment that this transfer cancelled, in one statement (NOTE-2)."""
+    columns: dict[str, Any] = {
+        "organization_id": literal(cause.organization_id, Id),
+        "kind": literal(NoticeKind.APPOINTMENT_CANCELLED.value),
+        "cause_id": literal(cause.command_id, Id),
+        "transfer_id": literal(cause.transfer_id, Id),
+        "recipient_id": Appointment.client_id,
+        "client_id": Appointment.client_id,
+        "subject_id": Appointment.item_id,
+        "sequence": Appointment.sequence,
+        "created_at": literal(cause.at, Instant),
+    }
+    cancelled = (
+        select(*columns.values())
+        .join(ManifestLine, ManifestLine.item_id == Appointment.item_id)
+        .where(
+            ManifestLine.transfer_id == cause.transfer_id,
+            ManifestLine.item_class == ContentClass.UPCOMING_APPOINTMENT,
+            ManifestLine.outcome == Outcome.CANCELLED,
+            Appointment.client_id.is_not(None),
+        )
+    )
+    session.execute(insert(Notice).from_select(list(columns), cancelled))

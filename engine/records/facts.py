@@ -1,0 +1,227 @@
+"""Read what the rules judge: members, records, policies and transfers, as plain facts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, exists, select
+from sqlalchemy.orm import Session, aliased
+
+from engine.records.tables import (
+    Holding,
+    HoldingState,
+    Member,
+    MemberRole,
+    Organization,
+    Policy,
+    RawDataTitle,
+    RawDatum,
+    Record,
+    RecordClient,
+    Restriction,
+    Share,
+    Transfer,
+)
+from engine.records.types import Id
+from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, Relation, TransferFacts, same_title
+from engine.states.choices import Options
+from engine.states.transfer import OPEN_STATES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """An organization's times: how long an answer may take, when to remind, and where its days end."""
+
+    answer_within: timedelta
+    reminders: Sequence[timedelta]
+    time_zone: str
+
+
+_MEMBER = (
+    select(
+        Member.id,
+        Member.organization_id,
+        Member.active,
+        Member.title,
+        Member.accepts_records,
+        MemberRole.role,
+    )
+    .outerjoin(MemberRole, MemberRole.member_id == Member.id)
+    .where(Member.id == bindparam("member_id", type_=Id))
+)
+_COPY = aliased(Holding)
+_RECORD = (
+    select(
+        Record.id,
+        Record.organization_id,
+        Record.status,
+        Record.legal_hold,
+        Holding.owner_id,
+        Holding.confidential,
+        Member.active.label("owner_active"),
+        Transfer.id.label("open_transfer_id"),
+        Transfer.to_id,
+        Share.level.label("share_level"),
+        exists().where(RawDatum.holding_id == Holding.id).label("has_raw_data"),
+        exists()
+        .where(
+            _COPY.record_id == Record.id,
+            _COPY.owner_id == bindparam("actor_id", type_=Id),
+            _COPY.state == HoldingState.ARCHIVED,
+        )
+        .label("holds_copy"),
+    )
+    .join(Holding, and_(Holding.record_id == Record.id, Holding.state == HoldingState.LIVE))
+    .join(Member, Member.id == Holding.owner_id)
+    .outerjoin(Transfer, and_(Transfer.record_id == Record.id, Transfer.state.in_(sorted(OPEN_STATES))))
+    .outerjoin(
+        Share,
+        and_(
+            Share.record_id == Record.id,
+            Share.member_id == bindparam("actor_id", type_=Id),
+            Share.ended_at.is_(None),
+        ),
+    )
+    .where(Record.id == bindparam("record_id", type_=Id))
+)
+_RECORD_LOCKED = _RECORD.with_for_update(of=Record)
+_RESTRICTIONS = (
+    select(Restriction.member_id, Restriction.title)
+    .join(RecordClient, RecordClient.client_id == Restriction.client_id)
+    .where(RecordClient.record_id == bindparam("record_id", type_=Id))
+)
+_TRANSFER = (
+    select(Transfer, Member.active)
+    .join(Member, Member.id == Transfer.from_id)
+    .where(Transfer.id == bindparam("transfer_id", type_=Id))
+    .execution_options(populate_existing=True)
+)
+_TRANSFER_LOCKED = _TRANSFER.with_for_update(of=Transfer)
+
+
+def member(session: Session, member_id: UUID) -> MemberFacts | None:
+    """Read one member with their roles."""
+    rows = session.execute(_MEMBER, {"member_id": member_id}).all()
+    if not rows:
+        return None
+    row = rows[0]
+    return MemberFacts(
+        id=row.id,
+        organization_id=row.organization_id,
+        active=row.active,
+        roles=frozenset(found.role for found in rows if found.role is not None),
+        title=row.title,
+        accepts_records=row.accepts_records,
+    )
+
+
+def lock_members(session: Session, *member_ids: UUID) -> None:
+    """Hold the members as they are until the commit (SQLite: the writer's lock already does)."""
+    if session.get_bind().dialect.name != "sqlite":
+        query = select(Member.id).where(Member.id.in_(member_ids)).order_by(Member.id)
+        session.execute(query.with_for_update(read=True)).all()
+
+
+def lock_record(session: Session, record_id: UUID) -> None:
+    """Hold a record as it is until the commit (SQLite: the writer's lock already does)."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(select(Record.id).where(Record.id == record_id).with_for_update()).all()
+
+
+def record(session: Session, record_id: UUID, actor_id: UUID, *, lock: bool = False) -> RecordFacts | None:
+    """Read one record with its live holding, its restrictions and what the actor is to it."""
+    given = {"record_id": record_id, "actor_id": actor_id}
+    row = session.execute(_RECORD_LOCKED if lock else _RECORD, given).one_or_none()
+    if row is None:
+        return None
+    restrictions = session.execute(_RESTRICTIONS, {"record_id": record_id}).all()
+    if row.owner_id == actor_id:
+        relation = Relation.OWNER
+    elif row.open_transfer_id is not None and row.to_id == actor_id:
+        relation = Relation.NEW_OWNER
+    elif row.share_level is not None:
+        relation = Relation.COLLABORATOR
+    else:
+        relation = Relation.PREVIOUS_OWNER if row.holds_copy else Relation.NOBODY
+    return RecordFacts(
+        id=row.id,
+        organization_id=row.organization_id,
+        status=row.status,
+        owner_id=row.owner_id,
+        owner_active=row.owner_active,
+        confidential=row.confidential,
+        legal_hold=row.legal_hold,
+        has_raw_data=bool(row.has_raw_data),
+        restricted_members=frozenset(r.member_id for r in restrictions if r.member_id is not None),
+        restricted_titles=frozenset(same_title(r.title) for r in restrictions if r.title is not None),
+        open_transfer_id=row.open_transfer_id,
+        relation=relation,
+        share_level=row.share_level,
+    )
+
+
+def policy(session: Session, organization_id: UUID) -> PolicyFacts:
+    """Read the choices of an organization that eligibility depends on."""
+    titles = session.scalars(
+        select(RawDataTitle.title).where(RawDataTitle.organization_id == organization_id)
+    )
+    required = session.scalar(select(Policy.basis_required).where(Policy.organization_id == organization_id))
+    return PolicyFacts(raw_data_titles=frozenset(titles), basis_required=bool(required))
+
+
+def schedule(session: Session, organization_id: UUID) -> Schedule:
+    """Read the times of an organization."""
+    row = session.execute(
+        select(Policy.answer_within, Policy.reminders, Organization.time_zone)
+        .join(Organization, Organization.id == Policy.organization_id)
+        .where(Policy.organization_id == organization_id)
+    ).one()
+    return Schedule(
+        answer_within=timedelta(seconds=row.answer_within),
+        reminders=[timedelta(seconds=after) for after in json.loads(row.reminders)],
+        time_zone=row.time_zone,
+    )
+
+
+def transfer(session: Session, transfer_id: UUID, *, lock: bool = False) -> TransferFacts | None:
+    """Read one transfer's row, as the rules see it."""
+    found = transfer_with_row(session, transfer_id, lock=lock)
+    return None if found is None else found[1]
+
+
+def transfer_with_row(
+    session: Session, transfer_id: UUID, *, lock: bool = False
+) -> tuple[Transfer, TransferFacts] | None:
+    """Read one transfer's row afresh, whole and as the rules see it."""
+    query = _TRANSFER_LOCKED if lock else _TRANSFER
+    found = session.execute(query, {"transfer_id": transfer_id}).one_or_none()
+    return None if found is None else (found[0], _facts_of(found[0], owner_active=found[1]))
+
+
+def _facts_of(row: Transfer, *, owner_active: bool) -> TransferFacts:
+    return TransferFacts(
+        id=row.id,
+        organization_id=row.organization_id,
+        record_id=row.record_id,
+        state=row.state,
+        version=row.version,
+        from_id=row.from_id,
+        to_id=row.to_id,
+        asked_by_id=row.asked_by_id,
+        asked_role=row.asked_role,
+        purpose=row.purpose,
+        options=options_of(row),
+        has_basis=row.basis_id is not None,
+        owner_active=owner_active,
+        decided_by_id=row.decided_by_id,
+        stuck=row.stuck_cause is not None,
+    )
+
+
+def options_of(row: Transfer) -> Options:
+    """Give what the one who asked chose to move."""
+    return Options(
+        include_confidential=row.include_confidential, raw_data=row.raw_data, keep_copy=row.keep_copy
+    )

@@ -1,0 +1,254 @@
+"""The hand-over: one transaction of set-based statements, the same number for ten items or ten thousand."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BindParameter,
+    Insert,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from engine.errors import Stuck
+from engine.records.classes import items
+from engine.records.tables import (
+    Appointment,
+    AppointmentState,
+    Base,
+    Content,
+    Document,
+    Holding,
+    HoldingState,
+    Item,
+    ManifestLine,
+    Note,
+    Profile,
+    RawDatum,
+    Share,
+    StuckCause,
+)
+from engine.records.types import Flag, Id, Instant, Word
+from engine.rules.content import ContentClass, Outcome, Plan
+
+#: The tables whose rows can move. What no table here holds stays behind: a forgotten one leaks nothing.
+_MOVING: tuple[type[Item], ...] = (Note, Document, RawDatum, Profile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """Who hands what to whom: the ids, the instant and the plan."""
+
+    transfer_id: UUID
+    record_id: UUID
+    new_holding_id: UUID
+    to_id: UUID
+    at: datetime
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassCount:
+    """How many items of a class meet which outcome."""
+
+    item_class: ContentClass
+    outcome: Outcome
+    count: int
+
+
+def _given(name: str, column_type: Any) -> BindParameter[Any]:  # noqa: ANN401 - any column's type
+    return bindparam(name, type_=column_type)
+
+
+# Statements that every hand-over runs are built once: building one costs more than running it.
+# Their parameters are named apart from columns, which SQLAlchemy would otherwise take them for.
+_AT = _given("the_instant", Instant())
+_RECORD = _given("the_record", Id())
+_HOLDING = _given("the_holding", Id())
+_NEW_HOLDING = _given("the_new_holding", Id())
+_TRANSFER = _given("the_transfer", Id())
+_NEW_OWNER = _given("the_new_owner", Id())
+_ORGANIZATION = _given("the_organization", Id())
+_LIVE = select(Holding.id).where(Holding.record_id == _RECORD, Holding.state == HoldingState.LIVE)
+
+
+def _way(found: ContentClass) -> str:
+    return f"way_of_{found}"
+
+
+def _table(model: type[Base]) -> Table:
+    table = model.__table__
+    assert isinstance(table, Table)  # noqa: S101 - for the type checker
+    return table
+
+
+def _preview() -> Select[Any]:
+    item = items(_AT, _LIVE, _RECORD).subquery()
+    return select(item.c.item_class, func.count()).group_by(item.c.item_class)
+
+
+def _manifest() -> Insert:
+    item = items(_AT, select(_HOLDING), _RECORD).subquery()
+    # The new owner's own share ends when the record becomes theirs (VIS-9).
+    ends = and_(item.c.item_class == ContentClass.SHARE, item.c.author_id == _NEW_OWNER)
+    outcome: Any = case(
+        (ends, literal(Outcome.CANCELLED, Word(Outcome))),
+        *((item.c.item_class == found, _given(_way(found), Word(Outcome))) for found in ContentClass),
+    )
+    columns: dict[str, Any] = {
+        "transfer_id": _TRANSFER,
+        "item_id": item.c.item_id,
+        "item_class": item.c.item_class,
+        "outcome": outcome,
+        "author_id": item.c.author_id,
+        "sha256": item.c.sha256,
+    }
+    return insert(_table(ManifestLine)).from_select(list(columns), select(*columns.values()))
+
+
+def _in_manifest(outcome: Outcome) -> Select[Any]:
+    return select(ManifestLine.item_id).where(
+        ManifestLine.transfer_id == _TRANSFER, ManifestLine.outcome == outcome
+    )
+
+
+def _copying(model: type[Item]) -> Insert:
+    table = _table(model)
+    replaced: dict[str, Any] = {"holding_id": _NEW_HOLDING}
+    if "author_only" in table.c:
+        # What a collaborator wrote for their own eyes is the owner's own once they are the owner (VIS-6).
+        replaced["author_only"] = case(
+            (table.c.author_id == _NEW_OWNER, literal(False, Flag)),  # noqa: FBT003 - a value
+            else_=table.c.author_only,
+        )
+    copied = select(*(replaced.get(column.name, column) for column in table.c)).where(
+        table.c.holding_id == _HOLDING, table.c.item_id.in_(_in_manifest(Outcome.MOVED))
+    )
+    return insert(table).from_select(list(table.c.keys()), copied)
+
+
+_PREVIEW = _preview()
+_MANIFEST = _manifest()
+_MISSING_BYTES = (
+    select(func.count())
+    .select_from(ManifestLine)
+    .outerjoin(Content, and_(Content.organization_id == _ORGANIZATION, Content.sha256 == ManifestLine.sha256))
+    .where(ManifestLine.transfer_id == _TRANSFER, ManifestLine.sha256.is_not(None), Content.sha256.is_(None))
+)
+_CANCEL_APPOINTMENTS = (
+    update(_table(Appointment))
+    .where(Appointment.holding_id == _HOLDING, Appointment.item_id.in_(_in_manifest(Outcome.CANCELLED)))
+    .values(state=AppointmentState.CANCELLED, sequence=Appointment.sequence + 1)
+)
+_COPIES = tuple(_copying(model) for model in _MOVING)
+# A new owner who was a collaborator: the share ends, their appointments are the owner's from now on (VIS-9).
+_END_SHARE = (
+    update(_table(Share))
+    .where(Share.record_id == _RECORD, Share.member_id == _NEW_OWNER, Share.ended_at.is_(None))
+    .values(ended_at=_AT)
+)
+_TAKE_APPOINTMENTS = (
+    update(_table(Appointment))
+    .where(
+        Appointment.record_id == _RECORD,
+        Appointment.holding_id.is_(None),
+        Appointment.practitioner_id == _NEW_OWNER,
+    )
+    .values(holding_id=_NEW_HOLDING)
+)
+_COUNTS = (
+    select(ManifestLine.item_class, ManifestLine.outcome, func.count())
+    .where(ManifestLine.transfer_id == _TRANSFER)
+    .group_by(ManifestLine.item_class, ManifestLine.outcome)
+    .order_by(ManifestLine.item_class, ManifestLine.outcome)
+)
+
+
+def preview(session: Session, record_id: UUID, plan: Plan, now: datetime) -> list[ClassCount]:
+    """
+    Count what a hand-over would do now, class by class; every class is named, those without items too.
+
+    A collaborator's confidential items are counted here and shown to nobody (VIS-6): leave them out.
+    """
+    rows = session.execute(_PREVIEW, {"the_record": record_id, "the_instant": now}).all()
+    counted: Counter[ContentClass] = Counter(dict(rows))
+    outcomes = plan.outcomes
+    return [
+        ClassCount(item_class=found, outcome=outcomes[found], count=counted[found]) for found in ContentClass
+    ]
+
+
+def hand_over(session: Session, handover: Handover) -> list[ClassCount]:
+    """
+    Close the live holding and open the new owner's, item by item as the plan says; give the counts.
+
+    Raises ``Stuck`` where the bytes of something that must move are missing (ST-5). The caller commits or
+    rolls back; the transfer's own row must have left its open state before (the freeze ends with it).
+    """
+    old = session.scalars(
+        select(Holding)
+        .where(Holding.record_id == handover.record_id, Holding.state == HoldingState.LIVE)
+        .with_for_update()
+    ).one()
+    given = {
+        "the_instant": handover.at,
+        "the_record": handover.record_id,
+        "the_holding": old.id,
+        "the_new_holding": handover.new_holding_id,
+        "the_transfer": handover.transfer_id,
+        "the_new_owner": handover.to_id,
+        "the_organization": old.organization_id,
+    }
+    session.execute(_MANIFEST, given | {_way(found): way for found, way in handover.plan.outcomes.items()})
+    if session.scalar(_MISSING_BYTES, given):
+        raise Stuck(StuckCause.MISSING_CONTENT)
+    session.execute(_CANCEL_APPOINTMENTS, given)
+    _change_holding(session, handover, old)
+    for copying in _COPIES:
+        session.execute(copying, given)
+    session.execute(_END_SHARE, given)
+    session.execute(_TAKE_APPOINTMENTS, given)
+    return manifest_counts(session, handover.transfer_id)
+
+
+def _change_holding(session: Session, handover: Handover, old: Holding) -> None:
+    closed = HoldingState.ARCHIVED if handover.plan.copy_kept else HoldingState.QUARANTINED
+    session.execute(
+        update(Holding)
+        .where(Holding.id == old.id)
+        .values(state=closed, until_at=handover.at, closed_by_id=handover.transfer_id)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        insert(Holding).values(
+            id=handover.new_holding_id,
+            record_id=old.record_id,
+            organization_id=old.organization_id,
+            owner_id=handover.to_id,
+            state=HoldingState.LIVE,
+            confidential=old.confidential,
+            title=old.title,
+            email=old.email,
+            reason_for_consultation=old.reason_for_consultation,
+            opened_on=old.opened_on,
+            from_at=handover.at,
+        )
+    )
+
+
+def manifest_counts(session: Session, transfer_id: UUID) -> list[ClassCount]:
+    """Count what a hand-over did, by class and outcome."""
+    rows = session.execute(_COUNTS, {"the_transfer": transfer_id})
+    return [ClassCount(item_class=found, outcome=way, count=count) for found, way, count in rows]

@@ -1,0 +1,222 @@
+"""Write organizations, members, clients and their restrictions; read who they are."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy.orm import Session
+
+from engine.errors import BadInput
+from engine.records.tables import (
+    Client,
+    Member,
+    MemberRole,
+    Organization,
+    Policy,
+    RawDataTitle,
+    RecordClient,
+    Restriction,
+)
+from engine.rules.facts import same_title
+from engine.states.choices import Role
+
+_DAY = 24 * 60 * 60
+LANGUAGES = frozenset({"fr", "en"})
+
+
+def add_organization(session: Session, *, name: str, language: str, time_zone: str, now: datetime) -> UUID:
+    """Write an organization with the cautious policies. Raises ``BadInput``."""
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise BadInput("time_zone") from None
+    _check_language(language)
+    name = _filled(name, "name")
+    if session.scalar(select(exists().where(Organization.name == name))):
+        raise BadInput("organization_exists")
+    organization_id = uuid4()
+    session.execute(
+        insert(Organization).values(
+            id=organization_id, name=name, language=language, time_zone=time_zone, created_at=now
+        )
+    )
+    session.execute(
+        insert(Policy).values(
+            organization_id=organization_id,
+            answer_within=14 * _DAY,
+            reminders=json.dumps([3 * _DAY, 7 * _DAY]),
+            basis_required=False,
+        )
+    )
+    return organization_id
+
+
+def set_policy(
+    session: Session,
+    organization_id: UUID,
+    *,
+    answer_within: timedelta | None = None,
+    reminders: Sequence[timedelta] | None = None,
+    basis_required: bool | None = None,
+    raw_data_titles: Iterable[str] | None = None,
+) -> None:
+    """Change an organization's choices; what is ``None`` stays as it is."""
+    changes: dict[str, Any] = {}
+    if answer_within is not None:
+        changes["answer_within"] = int(answer_within.total_seconds())
+    if reminders is not None:
+        changes["reminders"] = json.dumps([int(after.total_seconds()) for after in reminders])
+    if basis_required is not None:
+        changes["basis_required"] = basis_required
+    if changes:
+        session.execute(update(Policy).where(Policy.organization_id == organization_id).values(**changes))
+    if raw_data_titles is not None:
+        session.execute(delete(RawDataTitle).where(RawDataTitle.organization_id == organization_id))
+        for title in sorted({same_title(title) for title in raw_data_titles}):
+            session.execute(insert(RawDataTitle).values(organization_id=organization_id, title=title))
+
+
+def add_member(  # noqa: PLR0913 - who a member is
+    session: Session,
+    organization_id: UUID,
+    *,
+    email: str,
+    first_name: str,
+    last_name: str,
+    title: str,
+    language: str,
+    roles: Iterable[Role],
+    now: datetime,
+) -> UUID:
+    """Write a member with their roles. Raises ``BadInput``."""
+    email = _email(email)
+    _check_language(language)
+    if session.scalar(
+        select(exists().where(Member.organization_id == organization_id, Member.email == email))
+    ):
+        raise BadInput("member_exists")
+    member_id = uuid4()
+    session.execute(
+        insert(Member).values(
+            id=member_id,
+            organization_id=organization_id,
+            email=email,
+            first_name=_filled(first_name, "first_name"),
+            last_name=_filled(last_name, "last_name"),
+            title=title.strip(),
+            language=language,
+            active=True,
+            accepts_records=True,
+            created_at=now,
+        )
+    )
+    for role in sorted(set(roles)):
+        session.execute(insert(MemberRole).values(member_id=member_id, role=role))
+    return member_id
+
+
+def members_by_email(session: Session, email: str) -> Sequence[tuple[Member, str]]:
+    """Find the members with this address, one an organization, with their organization's name."""
+    rows = session.execute(
+        select(Member, Organization.name)
+        .join(Organization, Organization.id == Member.organization_id)
+        .where(Member.email == email.strip().lower())
+        .order_by(Organization.name)
+    )
+    return [(member, name) for member, name in rows]
+
+
+def members_of(session: Session, organization_id: UUID) -> Sequence[tuple[Member, list[Role]]]:
+    """List an organization's members by name, with their roles."""
+    members = session.scalars(
+        select(Member)
+        .where(Member.organization_id == organization_id)
+        .order_by(Member.last_name, Member.first_name, Member.id)
+    ).all()
+    roles: dict[UUID, list[Role]] = {member.id: [] for member in members}
+    for member_id, role in session.execute(
+        select(MemberRole.member_id, MemberRole.role)
+        .where(MemberRole.member_id.in_(roles))
+        .order_by(MemberRole.role)
+    ):
+        roles[member_id].append(role)
+    return [(member, roles[member.id]) for member in members]
+
+
+def add_client(
+    session: Session, organization_id: UUID, *, name: str, email: str | None, language: str, now: datetime
+) -> UUID:
+    """Write a client. Raises ``BadInput``."""
+    _check_language(language)
+    client_id = uuid4()
+    session.execute(
+        insert(Client).values(
+            id=client_id,
+            organization_id=organization_id,
+            name=_filled(name, "client"),
+            email=None if email is None else _email(email),
+            language=language,
+            created_at=now,
+        )
+    )
+    return client_id
+
+
+def clients_of(session: Session, record_id: UUID) -> Sequence[Client]:
+    """List the clients behind a record."""
+    return session.scalars(
+        select(Client)
+        .join(RecordClient, RecordClient.client_id == Client.id)
+        .where(RecordClient.record_id == record_id)
+        .order_by(Client.name)
+    ).all()
+
+
+def restrict(
+    session: Session,
+    client_id: UUID,
+    *,
+    member_id: UUID | None,
+    title: str | None,
+    set_by_id: UUID,
+    basis: str,
+    now: datetime,
+) -> UUID:
+    """Write who, or which title, may not become responsible for a client's records (ELIG-4)."""
+    restriction_id = uuid4()
+    session.execute(
+        insert(Restriction).values(
+            id=restriction_id,
+            client_id=client_id,
+            member_id=member_id,
+            title=title,
+            set_by_id=set_by_id,
+            set_at=now,
+            basis=_filled(basis, "basis"),
+        )
+    )
+    return restriction_id
+
+
+def _email(email: str) -> str:
+    email = email.strip().lower()
+    name, at, domain = email.partition("@")
+    if not (name and at and domain) or any(character.isspace() for character in email):
+        raise BadInput("email")
+    return email
+
+
+def _filled(text: str, field: str) -> str:
+    text = text.strip()
+    if not text:
+        raise BadInput("empty", field=field)
+    return text
+
+
+def _check_language(language: str) -> None:
+    if language not in LANGUAGES:
+        raise BadInput("language")

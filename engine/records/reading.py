@@ -1,0 +1,217 @@
+"""What a reader is told: records, previews and transfers, each cut to what this person may know."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import case, select
+from sqlalchemy.orm import Session
+
+from engine.errors import NotFound
+from engine.records import facts, transfers, visibility
+from engine.records.handover import ClassCount, manifest_counts, preview
+from engine.records.people import clients_of
+from engine.records.tables import Holding, HoldingState, Member, Record, Transfer
+from engine.rules import transfers as rules
+from engine.rules.content import UNCOUNTED, Outcome, plan
+from engine.rules.facts import MemberFacts, RecordStatus
+from engine.states.choices import Options, Role
+from engine.states.transfer import TransferState
+from engine.views import ClassLine, ItemView, MemberView, PreviewView, RecordView, TransferView
+
+
+def names_of(session: Session, ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """Give the names of members."""
+    rows = session.execute(
+        select(Member.id, Member.first_name, Member.last_name).where(Member.id.in_({i for i in ids if i}))
+    )
+    return {member_id: f"{first} {last}" for member_id, first, last in rows}
+
+
+def member_view(member: Member, roles: list[Role]) -> MemberView:
+    """Show a member as colleagues know them."""
+    return MemberView(
+        id=member.id,
+        email=member.email,
+        first_name=member.first_name,
+        last_name=member.last_name,
+        title=member.title,
+        language=member.language,
+        roles=roles,
+        active=member.active,
+    )
+
+
+def record_view(
+    session: Session, actor: MemberFacts, record_id: UUID, now: datetime, *, with_items: bool
+) -> RecordView:
+    """Show a record to somebody who may look into it. Raises ``NotFound`` for anybody else (VIS-11)."""
+    record = facts.record(session, record_id, actor.id)
+    if record is None or not visibility.may_see_record(session, actor.id, record_id):
+        raise NotFound("record")
+    row = session.get_one(Record, record_id)
+    holding = session.scalars(
+        select(Holding)
+        .where(Holding.id.in_(select(visibility.access(actor.id, record_id).c.holding_id)))
+        .order_by(case((Holding.state == HoldingState.LIVE, 0), else_=1), Holding.until_at.desc())
+        .limit(1)
+    ).one()
+    holder = names_of(session, [holding.owner_id])
+    return RecordView(
+        id=row.id,
+        number=row.number,
+        title=holding.title,
+        clients=[client.name for client in clients_of(session, record_id)],
+        status=row.status if holding.state is HoldingState.LIVE else RecordStatus.ARCHIVED,
+        confidential=holding.confidential,
+        opened_on=holding.opened_on,
+        email=holding.email,
+        reason_for_consultation=holding.reason_for_consultation,
+        owner=holder[holding.owner_id],
+        relation=record.relation,
+        open_transfer_id=record.open_transfer_id if holding.state is HoldingState.LIVE else None,
+        items=_items(session, actor, record_id, now) if with_items else [],
+    )
+
+
+def _items(session: Session, actor: MemberFacts, record_id: UUID, now: datetime) -> list[ItemView]:
+    seen = visibility.see(session, actor.id, record_id, now)
+    names = names_of(session, [item.author_id for item in seen])
+    texts = visibility.read_texts(session, actor.id, record_id, now)
+    return [
+        ItemView(
+            id=item.id,
+            item_class=item.item_class,
+            author=names.get(item.author_id) if item.author_id else None,
+            at=item.at,
+            state=item.state,
+            label=item.label or None,
+            sha256=item.sha256,
+            archived=item.archived,
+            text=texts.get(item.sha256) if item.sha256 else None,
+        )
+        for item in seen
+    ]
+
+
+def record_views(session: Session, actor: MemberFacts, now: datetime) -> list[RecordView]:
+    """List the records that somebody may look into, in order of number."""
+    ids = session.scalars(
+        select(Record.id).where(Record.id.in_(visibility.visible_records(actor.id))).order_by(Record.number)
+    ).all()
+    return [record_view(session, actor, record_id, now, with_items=False) for record_id in ids]
+
+
+def preview_view(
+    session: Session, actor: MemberFacts, record_id: UUID, to_id: UUID | None, options: Options, now: datetime
+) -> PreviewView:
+    """Show what a transfer would do. Raises the ``Denied`` that would stop it."""
+    record = facts.record(session, record_id, actor.id)
+    if record is None:
+        raise NotFound("record")
+    new_owner = None if to_id is None else facts.member(session, to_id)
+    policy = facts.policy(session, record.organization_id)
+    # The legal basis is given with the request: a preview does not ask for it.
+    rules.check_request(actor, record, new_owner, options, policy, has_basis=True)
+    checked = rules.check_new_owner(new_owner, record)
+    planned = plan(options, record, checked, policy)
+    return PreviewView(
+        record_id=record.id,
+        record_number=session.scalars(select(Record.number).where(Record.id == record_id)).one(),
+        to=names_of(session, [checked.id])[checked.id],
+        options=options,
+        copy_kept=planned.copy_kept,
+        items=_lines(preview(session, record.id, planned, now)),
+    )
+
+
+def transfer_view(session: Session, actor: MemberFacts, transfer_id: UUID, now: datetime) -> TransferView:
+    """
+    Show a transfer to somebody who may know of it, and no more of it than they may (VIS-3, VIS-12).
+
+    Raises ``NotFound`` for anybody else (VIS-11).
+    """
+    seen = facts.transfer(session, transfer_id)
+    if seen is None:
+        raise NotFound("transfer")
+    rules.check_known(actor, seen)
+    row = transfers.row(session, transfer_id)
+    view = TransferView(
+        id=row.id,
+        state=row.state,
+        must_act=row.state.must_act,
+        version=row.version,
+        asked_at=row.asked_at,
+        decided_at=row.decided_at,
+    )
+    if actor.id == row.to_id and row.state not in {TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED}:
+        # Somebody who no longer is asked sees that they answered or were asked, and when.
+        return view
+    return view.model_copy(update=_known(session, actor, row, now))
+
+
+def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -> dict[str, object]:
+    names = names_of(session, [row.from_id, row.to_id, row.asked_by_id])
+    record = facts.record(session, row.record_id, actor.id)
+    is_new_owner = actor.id == row.to_id
+    party = actor.id in {row.from_id, row.to_id}
+    hidden = record is not None and record.confidential and not party
+    number = session.scalar(select(Record.number).where(Record.id == row.record_id))
+    content = row.state is TransferState.ACCEPTED or not is_new_owner
+    reason_known = party or Role.COORDINATOR in actor.roles
+    return {
+        "purpose": row.purpose,
+        "record_id": row.record_id,
+        # The number of a confidential record is hidden from coordinators (VIS-2).
+        "record_number": None if hidden else number,
+        "owner": names[row.from_id],
+        "new_owner": names[row.to_id],
+        "asked_by": names[row.asked_by_id],
+        "options": facts.options_of(row),
+        "respond_by": row.respond_by,
+        "reason": transfers.text_of(session, row.reason_id) if reason_known else None,
+        "basis": transfers.text_of(session, row.basis_id) if party and content else None,
+        "message": transfers.text_of(session, row.message_id) if party and content else None,
+        "failed_rule": row.failed_rule,
+        "stuck_cause": row.stuck_cause,
+        "items": _transfer_lines(session, row, now, only_moved=is_new_owner),
+    }
+
+
+def _transfer_lines(session: Session, row: Transfer, now: datetime, *, only_moved: bool) -> list[ClassLine]:
+    if row.state is TransferState.ACCEPTED:
+        counts: Sequence[ClassCount] = manifest_counts(session, row.id)
+    elif row.state.is_open:
+        record = facts.record(session, row.record_id, row.to_id)
+        new_owner = facts.member(session, row.to_id)
+        if record is None or new_owner is None:
+            return []
+        options = facts.options_of(row)
+        planned = plan(options, record, new_owner, facts.policy(session, row.organization_id))
+        counts = preview(session, row.record_id, planned, now)
+    else:
+        return []
+    return [line for line in _lines(counts) if not only_moved or line.outcome is Outcome.MOVED]
+
+
+def _lines(counts: Sequence[ClassCount]) -> list[ClassLine]:
+    """Show counts by class, without empty classes and without what is its author's alone (VIS-6)."""
+    return [
+        ClassLine(item_class=line.item_class, outcome=line.outcome, count=line.count)
+        for line in counts
+        if line.count and line.item_class not in UNCOUNTED
+    ]
+
+
+def transfer_views(
+    session: Session, actor: MemberFacts, state: TransferState | None, now: datetime
+) -> list[TransferView]:
+    """List the transfers that somebody may know of, newest first: their own, for coordinators all."""
+    found = transfers.of_member(
+        session,
+        actor.id,
+        actor.organization_id,
+        all_of_organization=actor.acts_as(Role.COORDINATOR),
+        state=state,
+    )
+    return [transfer_view(session, actor, transfer_id, now) for transfer_id in found]

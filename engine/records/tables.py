@@ -1,0 +1,583 @@
+"""
+The tables: members and clients, records and holdings, items and their content, transfers, log and outbox.
+
+A *record* is what the world knows; a *holding* is the record in one practitioner's hands, and items belong
+to a holding. Only ``engine.records.visibility``, ``classes``, ``handover`` and the writers touch item tables.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+from engine.records.types import Flag, Id, Instant, Word
+from engine.rules.content import ContentClass, Outcome
+from engine.rules.facts import RecordStatus
+from engine.states.choices import BasisForm, Purpose, RawDataChoice, Role, ShareLevel
+from engine.states.transfer import OPEN_STATES, TransferState
+
+
+class HoldingState(StrEnum):
+    """What a holding is: in use, a read-only copy, out of everybody's sight, or gone."""
+
+    LIVE = "live"
+    ARCHIVED = "archived"
+    QUARANTINED = "quarantined"
+    DESTROYED = "destroyed"
+
+
+class NoteState(StrEnum):
+    """How far a progress note has come."""
+
+    DRAFT = "draft"
+    WAITING_APPROVAL = "waiting_approval"
+    SIGNED = "signed"
+
+
+class AppointmentState(StrEnum):
+    """Whether an appointment stands."""
+
+    BOOKED = "booked"
+    CANCELLED = "cancelled"
+
+
+class TextKind(StrEnum):
+    """What a free text is for; free texts stay in the database and travel as an id."""
+
+    REASON = "reason"
+    BASIS = "basis"
+    MESSAGE = "message"
+
+
+class StuckCause(StrEnum):
+    """Why a hand-over cannot succeed, where no rule stops it (ST-5)."""
+
+    MISSING_CONTENT = "missing_content"
+    UNEXPECTED_ERROR = "unexpected_error"
+
+
+class Side(StrEnum):
+    """On which side of a hand-over an event stands (AUD-1)."""
+
+    EXPORT = "export"
+    IMPORT = "import"
+
+
+def _words(column: str, vocabulary: type[StrEnum]) -> CheckConstraint:
+    words = ", ".join(f"'{word}'" for word in vocabulary)
+    return CheckConstraint(f"{column} IN ({words})", name=f"{column}_word")
+
+
+_OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN_STATES))
+_STRICT: dict[str, Any] = {"sqlite_strict": True}
+
+
+class Base(DeclarativeBase):
+    """Every table; one metadata, so that migrations and models can be compared."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        UUID: Id,
+        datetime: Instant,
+        bool: Flag,
+        str: Text,
+        bytes: LargeBinary,
+        Role: Word(Role),
+        Purpose: Word(Purpose),
+        RawDataChoice: Word(RawDataChoice),
+        RecordStatus: Word(RecordStatus),
+        ShareLevel: Word(ShareLevel),
+        HoldingState: Word(HoldingState),
+        NoteState: Word(NoteState),
+        AppointmentState: Word(AppointmentState),
+        TextKind: Word(TextKind),
+        BasisForm: Word(BasisForm),
+        StuckCause: Word(StuckCause),
+        Side: Word(Side),
+        TransferState: Word(TransferState),
+        ContentClass: Word(ContentClass),
+        Outcome: Word(Outcome),
+    }
+    __table_args__: Any = (_STRICT,)
+
+
+class Organization(Base):
+    """A group organization: a clinic or a school; nothing crosses its wall (VIS-8)."""
+
+    __tablename__ = "organizations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    language: Mapped[str]
+    time_zone: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Policy(Base):
+    """An organization's choices. Durations are whole seconds; whole days end with the day there (ST-3)."""
+
+    __tablename__ = "policies"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    answer_within: Mapped[int]
+    #: JSON list of seconds after the asking.
+    reminders: Mapped[str]
+    basis_required: Mapped[bool]
+
+
+class RawDataTitle(Base):
+    """A professional title, folded, whose holders may receive raw data (ELIG-5)."""
+
+    __tablename__ = "raw_data_titles"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    title: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Member(Base):
+    """A person of an organization."""
+
+    __tablename__ = "members"
+    __table_args__ = (UniqueConstraint("organization_id", "email"), _STRICT)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    email: Mapped[str]
+    first_name: Mapped[str]
+    last_name: Mapped[str]
+    title: Mapped[str]
+    language: Mapped[str]
+    active: Mapped[bool]
+    accepts_records: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class MemberRole(Base):
+    """A role that a member holds (ROLE-1)."""
+
+    __tablename__ = "member_roles"
+    __table_args__ = (_words("role", Role), _STRICT)
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    role: Mapped[Role] = mapped_column(primary_key=True)
+
+
+class Client(Base):
+    """The person whom records are about."""
+
+    __tablename__ = "clients"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str]
+    email: Mapped[str | None]
+    language: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Restriction(Base):
+    """Somebody, or a professional title, who may not become responsible for a client's records (ELIG-4)."""
+
+    __tablename__ = "restrictions"
+    __table_args__ = (
+        CheckConstraint("(member_id IS NULL) <> (title IS NULL)", name="member_or_title"),
+        Index(None, "client_id"),
+        _STRICT,
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id"))
+    member_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    title: Mapped[str | None]
+    set_by_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    set_at: Mapped[datetime]
+    basis: Mapped[str]
+
+
+class Record(Base):
+    """What the world knows of a record: its number, unique in the organization, and whether it is in use."""
+
+    __tablename__ = "records"
+    __table_args__ = (UniqueConstraint("organization_id", "number"), _words("status", RecordStatus), _STRICT)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    number: Mapped[str]
+    status: Mapped[RecordStatus]
+    legal_hold: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class RecordClient(Base):
+    """A client who stands behind a record."""
+
+    __tablename__ = "record_clients"
+    __table_args__ = (Index(None, "client_id"), _STRICT)
+
+    record_id: Mapped[UUID] = mapped_column(ForeignKey("records.id"), primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id"), primary_key=True)
+
+
+class Share(Base):
+    """A collaborator's access to a record; it stays when the record changes hands."""
+
+    __tablename__ = "shares"
+    __table_args__ = (
+        Index(
+            "uq_shares_current",
+            "record_id",
+            "member_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        _words("level", ShareLevel),
+        _STRICT,
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    record_id: Mapped[UUID] = mapped_column(ForeignKey("records.id"))
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    level: Mapped[ShareLevel]
+    approval: Mapped[bool]
+    since: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Holding(Base):
+    """A record in one practitioner's hands, with its details; exactly one of a record is live."""
+
+    __tablename__ = "holdings"
+    __table_args__ = (
+        Index(
+            "uq_holdings_live",
+            "record_id",
+            unique=True,
+            sqlite_where=text("state = 'live'"),
+            postgresql_where=text("state = 'live'"),
+        ),
+        Index(None, "owner_id", "state"),
+        Index(None, "record_id"),
+        _words("state", HoldingState),
+        _STRICT,
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    record_id: Mapped[UUID] = mapped_column(ForeignKey("records.id"))
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    state: Mapped[HoldingState]
+    confidential: Mapped[bool]
+    title: Mapped[str]
+    email: Mapped[str | None]
+    reason_for_consultation: Mapped[str | None]
+    opened_on: Mapped[str]
+    from_at: Mapped[datetime]
+    until_at: Mapped[datetime | None]
+    #: The transfer that closed this holding; what became of its items is in that transfer's manifest.
+    closed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("transfers.id"))
+
+
+class Content(Base):
+    """Text and bytes, once an organization, shared by the items that refer to them."""
+
+    __tablename__ = "content"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[bytes]
+
+
+class Item(Base):
+    """What every item has: the holding it belongs to and an id that stays the same in every holding."""
+
+    __abstract__ = True
+
+    holding_id: Mapped[UUID] = mapped_column(ForeignKey("holdings.id"), primary_key=True)
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    created_at: Mapped[datetime]
+
+
+class ItemWithContent(Item):
+    """An item whose text or bytes are a row of ``content``."""
+
+    __abstract__ = True
+
+    @declared_attr.directive
+    def __table_args__(cls) -> Any:  # noqa: ANN401, N805 - declared by SQLAlchemy
+        """Tie the item to its content, inside the organization."""
+        return (
+            ForeignKeyConstraint(
+                ["organization_id", "sha256"], ["content.organization_id", "content.sha256"]
+            ),
+            Index(None, "organization_id", "sha256"),
+            _STRICT,
+        )
+
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    sha256: Mapped[str]
+
+
+class Note(ItemWithContent):
+    """A progress note; ``author_only`` marks a collaborator's confidential one (VIS-6)."""
+
+    __tablename__ = "notes"
+
+    state: Mapped[NoteState]
+    confidential: Mapped[bool]
+    author_only: Mapped[bool]
+    signed_at: Mapped[datetime | None]
+
+
+class Document(ItemWithContent):
+    """A file; ``author_only`` marks a collaborator's confidential one (VIS-6)."""
+
+    __tablename__ = "documents"
+
+    name: Mapped[str]
+    media_type: Mapped[str]
+    confidential: Mapped[bool]
+    author_only: Mapped[bool]
+
+
+class RawDatum(ItemWithContent):
+    """Uninterpreted test material, for the titles that may hold it (ELIG-5)."""
+
+    __tablename__ = "raw_data"
+
+    name: Mapped[str]
+    media_type: Mapped[str]
+
+
+class Profile(ItemWithContent):
+    """A linked profile: a parent, a school, a physician; its content is canonical JSON."""
+
+    __tablename__ = "profiles"
+
+    name: Mapped[str]
+    relationship: Mapped[str]
+
+
+class Invoice(Item):
+    """A bill; it never leaves the accounts of the one who wrote it."""
+
+    __tablename__ = "invoices"
+
+    number: Mapped[str]
+    amount_cents: Mapped[int]
+    currency: Mapped[str]
+    issued_on: Mapped[str]
+
+
+class Task(ItemWithContent):
+    """Something to do; deleted at a hand-over."""
+
+    __tablename__ = "tasks"
+
+    due_on: Mapped[str | None]
+
+
+class Memo(ItemWithContent):
+    """A reminder to oneself; deleted at a hand-over."""
+
+    __tablename__ = "memos"
+
+
+class Appointment(Base):
+    """A meeting with a client: the owner's belong to a holding, a collaborator's to the record."""
+
+    __tablename__ = "appointments"
+    __table_args__ = (
+        Index(None, "record_id"),
+        Index(None, "holding_id"),
+        _words("state", AppointmentState),
+        _STRICT,
+    )
+
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    record_id: Mapped[UUID] = mapped_column(ForeignKey("records.id"))
+    holding_id: Mapped[UUID | None] = mapped_column(ForeignKey("holdings.id"))
+    practitioner_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    client_id: Mapped[UUID | None] = mapped_column(ForeignKey("clients.id"))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    state: Mapped[AppointmentState]
+    #: The calendar's sequence number of this appointment, one more at each change (RFC 5545).
+    sequence: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class Transfer(Base):
+    """One transfer: the truth about it, the lock on its record and the freeze of it."""
+
+    __tablename__ = "transfers"
+    __table_args__ = (
+        Index(
+            "uq_transfers_open",
+            "record_id",
+            unique=True,
+            sqlite_where=text(f"state IN ({_OPEN})"),
+            postgresql_where=text(f"state IN ({_OPEN})"),
+        ),
+        Index(None, "from_id"),
+        Index(None, "to_id"),
+        _words("state", TransferState),
+        _STRICT,
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    record_id: Mapped[UUID] = mapped_column(ForeignKey("records.id"))
+    from_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    to_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    asked_by_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    asked_role: Mapped[Role]
+    bulk_id: Mapped[UUID | None]
+    state: Mapped[TransferState]
+    #: One more at every change that a decision depends on (MOVE-3).
+    version: Mapped[int]
+    purpose: Mapped[Purpose]
+    include_confidential: Mapped[bool]
+    raw_data: Mapped[RawDataChoice]
+    keep_copy: Mapped[bool]
+    basis_id: Mapped[UUID | None] = mapped_column(ForeignKey("texts.id"))
+    message_id: Mapped[UUID | None] = mapped_column(ForeignKey("texts.id"))
+    reason_id: Mapped[UUID | None] = mapped_column(ForeignKey("texts.id"))
+    asked_at: Mapped[datetime]
+    respond_by: Mapped[datetime]
+    reminders_sent: Mapped[int]
+    decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    decided_at: Mapped[datetime | None]
+    #: The rule that denied a failed request, as an error key.
+    failed_rule: Mapped[str | None]
+    stuck_cause: Mapped[StuckCause | None]
+
+
+class ManifestLine(Base):
+    """What became of one item at a hand-over (MOVE-5)."""
+
+    __tablename__ = "manifest"
+    __table_args__ = (
+        _words("item_class", ContentClass),
+        _words("outcome", Outcome),
+        Index(None, "item_id"),
+        _STRICT,
+    )
+
+    transfer_id: Mapped[UUID] = mapped_column(ForeignKey("transfers.id"), primary_key=True)
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item_class: Mapped[ContentClass]
+    outcome: Mapped[Outcome]
+    author_id: Mapped[UUID | None]
+    sha256: Mapped[str | None]
+
+
+class FreeText(Base):
+    """A reason, a basis or a message, which travels as its id; one that no transfer uses is swept."""
+
+    __tablename__ = "texts"
+    __table_args__ = (_words("kind", TextKind), _STRICT)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    kind: Mapped[TextKind]
+    body: Mapped[str]
+    basis_form: Mapped[BasisForm | None]
+    basis_on: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class Event(Base):
+    """One line of an organization's log: append-only, each line's hash covering the one before (AUD-2)."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        UniqueConstraint("command_id", "action", "side"),
+        Index("uq_events_command", "command_id", "action", unique=True, sqlite_where=text("side IS NULL"),
+              postgresql_where=text("side IS NULL")),
+        Index(None, "transfer_id"),
+        _STRICT,
+    )  # fmt: skip
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    action: Mapped[str]
+    outcome: Mapped[str]
+    rule: Mapped[str | None]
+    actor_id: Mapped[UUID | None]
+    role: Mapped[str]
+    os_uid: Mapped[int | None]
+    command_id: Mapped[UUID]
+    side: Mapped[Side | None]
+    transfer_id: Mapped[UUID | None]
+    record_id: Mapped[UUID | None]
+    subject_id: Mapped[UUID | None]
+    purpose: Mapped[Purpose | None]
+    state_from: Mapped[TransferState | None]
+    state_to: Mapped[TransferState | None]
+    #: JSON object of counts by class, nothing else.
+    counts: Mapped[str | None]
+    prev_hash: Mapped[str]
+    hash: Mapped[str]
+
+
+class AuditHead(Base):
+    """The last line of an organization's log; locking it orders the writers."""
+
+    __tablename__ = "audit_heads"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    seq: Mapped[int]
+    hash: Mapped[str]
+
+
+class Notice(Base):
+    """A message to be sent, written in the transaction that causes it (NOTE-1, NOTE-3)."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("cause_id", "kind", "recipient_id", "subject_id"),
+        CheckConstraint("(member_id IS NULL) <> (client_id IS NULL)", name="one_recipient"),
+        Index(None, "transfer_id"),
+        _STRICT,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    kind: Mapped[str]
+    cause_id: Mapped[UUID]
+    transfer_id: Mapped[UUID | None] = mapped_column(ForeignKey("transfers.id"))
+    #: The member or the client, whichever it is.
+    recipient_id: Mapped[UUID]
+    member_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    client_id: Mapped[UUID | None] = mapped_column(ForeignKey("clients.id"))
+    #: What the notice is about: the appointment that a client is told of, otherwise the transfer.
+    subject_id: Mapped[UUID]
+    sequence: Mapped[int | None]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]

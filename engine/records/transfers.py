@@ -1,0 +1,134 @@
+"""The transfer's row: written once, advanced by compare-and-set, read by lists and sweeps."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CursorResult, delete, exists, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from engine.records.tables import FreeText, StuckCause, Transfer
+from engine.rules.facts import TransferFacts
+from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
+
+
+class LostRace(Exception):
+    """Somebody else changed the row first; the step is to be run again on what they left."""
+
+
+def add(session: Session, values: dict[str, Any]) -> None:
+    """Write a new transfer's row; ``values`` are the columns of ``Transfer``."""
+    session.execute(insert(Transfer).values(**values))
+
+
+def change(session: Session, seen: TransferFacts, **values: Any) -> None:  # noqa: ANN401
+    """
+    Change the row as it was seen, by compare-and-set on state and version.
+
+    Raises ``LostRace`` where the row is not as it was seen.
+    """
+    result = session.execute(
+        update(Transfer)
+        .where(Transfer.id == seen.id, Transfer.state == seen.state, Transfer.version == seen.version)
+        .values(version=seen.version + 1, **values)
+        .execution_options(synchronize_session=False)
+    )
+    if not isinstance(result, CursorResult) or result.rowcount != 1:
+        raise LostRace
+
+
+def record_of(session: Session, transfer_id: UUID) -> UUID | None:
+    """Say which record a transfer is about."""
+    return session.scalar(select(Transfer.record_id).where(Transfer.id == transfer_id))
+
+
+def row(session: Session, transfer_id: UUID) -> Transfer:
+    """Read the row afresh. Raises ``NoResultFound`` where there is none."""
+    return session.scalars(
+        select(Transfer).where(Transfer.id == transfer_id).execution_options(populate_existing=True)
+    ).one()
+
+
+def mark_reminded(session: Session, transfer_id: UUID, sent: int) -> bool:
+    """Count one reminder more if ``sent`` is still the number before it; say whether it was."""
+    result = session.execute(
+        update(Transfer)
+        .where(Transfer.id == transfer_id, Transfer.reminders_sent == sent)
+        .values(reminders_sent=sent + 1)
+        .execution_options(synchronize_session=False)
+    )
+    return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+def mark_stuck(session: Session, transfer_id: UUID, cause: StuckCause | None) -> bool:
+    """Set or clear why an open transfer cannot be handed over (ST-5); say whether that changed anything."""
+    result = session.execute(
+        update(Transfer)
+        .where(
+            Transfer.id == transfer_id,
+            Transfer.state.in_(OPEN_STATES),
+            Transfer.stuck_cause.is_distinct_from(cause),
+        )
+        .values(stuck_cause=cause)
+        .execution_options(synchronize_session=False)
+    )
+    return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+def finished_of_record(session: Session, record_id: UUID) -> int:
+    """Count the final transfers of a record; it tells one request from the same one made again later."""
+    query = select(func.count()).where(Transfer.record_id == record_id, Transfer.state.in_(FINAL_STATES))
+    return session.scalar(query) or 0
+
+
+def open_ids(session: Session) -> Sequence[UUID]:
+    """Give the ids of every open transfer."""
+    return session.scalars(select(Transfer.id).where(Transfer.state.in_(OPEN_STATES))).all()
+
+
+def of_member(
+    session: Session,
+    member_id: UUID,
+    organization_id: UUID,
+    *,
+    all_of_organization: bool,
+    state: TransferState | None,
+) -> Sequence[UUID]:
+    """List the transfers that a member is a party to, or all of the organization, newest first."""
+    query = (
+        select(Transfer.id)
+        .where(Transfer.organization_id == organization_id)
+        .order_by(Transfer.asked_at.desc(), Transfer.id)
+    )
+    if not all_of_organization:
+        query = query.where(
+            or_(Transfer.from_id == member_id, Transfer.to_id == member_id, Transfer.asked_by_id == member_id)
+        )
+    if state is not None:
+        query = query.where(Transfer.state == state)
+    return session.scalars(query).all()
+
+
+def add_text(session: Session, values: dict[str, Any]) -> None:
+    """Write a free text that a command will refer to by its id; the same id twice is the same text."""
+    if session.get(FreeText, values["id"]) is None:
+        session.execute(insert(FreeText).values(**values))
+
+
+def text_of(session: Session, text_id: UUID | None) -> str | None:
+    """Read a free text."""
+    return None if text_id is None else session.scalar(select(FreeText.body).where(FreeText.id == text_id))
+
+
+def sweep_texts(session: Session, before: datetime) -> int:
+    """Delete the free texts older than ``before`` that no transfer uses; say how many."""
+    used = exists().where(
+        or_(
+            Transfer.reason_id == FreeText.id,
+            Transfer.basis_id == FreeText.id,
+            Transfer.message_id == FreeText.id,
+        )
+    )
+    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used))
+    return result.rowcount if isinstance(result, CursorResult) else 0

@@ -1,0 +1,202 @@
+"""The one query that decides what an actor may see of a record; every reader selects from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, exists, literal, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from engine.records.classes import items
+from engine.records.tables import (
+    Content,
+    Holding,
+    HoldingState,
+    ManifestLine,
+    Member,
+    NoteState,
+    Share,
+    Transfer,
+)
+from engine.records.types import Id
+from engine.rules.content import ContentClass, Outcome
+from engine.states.transfer import OPEN_STATES
+
+#: What a collaborator sees of what others wrote; their own items they see always.
+_FOR_COLLABORATORS = (
+    ContentClass.DETAILS,
+    ContentClass.NOTE,
+    ContentClass.DOCUMENT,
+    ContentClass.PROFILE,
+    ContentClass.PAST_APPOINTMENT,
+    ContentClass.UPCOMING_APPOINTMENT,
+)
+#: What belongs to the record in use, and therefore to no archived copy.
+_OF_RECORD = (ContentClass.SHARE, ContentClass.COLLABORATOR_APPOINTMENT)
+
+
+class As(StrEnum):
+    """By what right an actor sees an item."""
+
+    OWNER = "owner"
+    COLLABORATOR = "collaborator"
+    PREVIOUS_OWNER = "previous_owner"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisibleItem:
+    """One item that an actor may see; ``archived`` where it stands in a read-only copy."""
+
+    id: UUID
+    item_class: ContentClass
+    holding_id: UUID | None
+    archived: bool
+    author_id: UUID | None
+    sha256: str | None
+    state: str | None
+    label: str | None
+    at: datetime
+
+
+def access(actor_id: UUID, record_id: UUID) -> Any:  # noqa: ANN401 - a subquery
+    """
+    Select the holdings of a record that an actor may look into, and by what right.
+
+    An inactive actor and one of another organization get none (VIS-8); a collaborator none while a transfer
+    is open (VIS-4, VIS-9); a previous owner only a holding kept as a copy (VIS-7).
+    """
+    frozen = exists().where(Transfer.record_id == record_id, Transfer.state.in_(OPEN_STATES))
+    actor = exists().where(
+        Member.id == actor_id, Member.active.is_(True), Member.organization_id == Holding.organization_id
+    )
+    shared = exists().where(
+        Share.record_id == record_id, Share.member_id == actor_id, Share.ended_at.is_(None)
+    )
+
+    def right(name: As, state: HoldingState, *conditions: Any) -> Select[Any]:  # noqa: ANN401
+        columns: list[Any] = [
+            Holding.id.label("holding_id"),
+            Holding.closed_by_id.label("closed_by_id"),
+            literal(name).label("right"),
+        ]
+        return select(*columns).where(
+            Holding.record_id == record_id, Holding.state == state, actor, *conditions
+        )
+
+    return union_all(
+        right(As.OWNER, HoldingState.LIVE, Holding.owner_id == actor_id),
+        right(As.COLLABORATOR, HoldingState.LIVE, Holding.owner_id != actor_id, shared, ~frozen),
+        right(As.PREVIOUS_OWNER, HoldingState.ARCHIVED, Holding.owner_id == actor_id),
+    ).subquery("access")
+
+
+def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]:
+    """Select the items of a record that an actor may see (VIS-5 to VIS-7, VIS-9, VIS-10)."""
+    holdings = access(actor_id, record_id)
+    item = items(now, select(holdings.c.holding_id), record_id).subquery("item")
+    own = item.c.author_id == actor_id
+    others_private = and_(item.c.author_only.is_(True), ~own)
+    author_has_access = exists().where(
+        Share.record_id == record_id, Share.member_id == item.c.author_id, Share.ended_at.is_(None)
+    )
+    others_draft = and_(item.c.state == NoteState.DRAFT.value, ~own, author_has_access)
+    deleted = exists().where(
+        ManifestLine.transfer_id == holdings.c.closed_by_id,
+        ManifestLine.item_id == item.c.item_id,
+        ManifestLine.outcome == Outcome.DELETED,
+    )
+    owner = and_(holdings.c.right == As.OWNER, ~others_private, ~others_draft)
+    collaborator = and_(
+        holdings.c.right == As.COLLABORATOR,
+        or_(own, item.c.item_class.in_(_FOR_COLLABORATORS)),
+        ~others_private,
+    )
+    previous_owner = and_(
+        holdings.c.right == As.PREVIOUS_OWNER,
+        ~others_private,
+        ~deleted,
+        item.c.item_class.not_in(_OF_RECORD),
+    )
+    belongs = or_(item.c.holding_id == holdings.c.holding_id, item.c.holding_id.is_(None))
+    return (
+        select(item, (holdings.c.right == As.PREVIOUS_OWNER).label("archived"))
+        .join(holdings, belongs)
+        .where(or_(owner, collaborator, previous_owner))
+    )
+
+
+def see(session: Session, actor_id: UUID, record_id: UUID, now: datetime) -> Sequence[VisibleItem]:
+    """Read the items of a record that an actor may see, oldest first, the record in use before its copies."""
+    query = visible_items(actor_id, record_id, now).subquery()
+    rows = session.execute(select(query).order_by(query.c.archived, query.c.at, query.c.item_id))
+    return [
+        VisibleItem(
+            id=row.item_id,
+            item_class=row.item_class,
+            holding_id=row.holding_id,
+            archived=bool(row.archived),
+            author_id=row.author_id,
+            sha256=row.sha256,
+            state=row.state,
+            label=row.label,
+            at=row.at,
+        )
+        for row in rows
+    ]
+
+
+def read_content(
+    session: Session, actor_id: UUID, record_id: UUID, item_id: UUID, now: datetime
+) -> bytes | None:
+    """Read the bytes of one item that an actor may see; ``None`` where there is no such item for them."""
+    query = visible_items(actor_id, record_id, now).subquery()
+    return session.scalar(
+        select(Content.body)
+        .join(query, query.c.sha256 == Content.sha256)
+        .where(
+            query.c.item_id == item_id,
+            Content.organization_id
+            == select(Member.organization_id).where(Member.id == actor_id).scalar_subquery(),
+        )
+        .order_by(query.c.archived)
+        .limit(1)
+    )
+
+
+def read_texts(session: Session, actor_id: UUID, record_id: UUID, now: datetime) -> dict[str, str]:
+    """Read the texts of the notes, tasks and memos that an actor may see, by their SHA-256."""
+    query = visible_items(actor_id, record_id, now).subquery()
+    organization = select(Member.organization_id).where(Member.id == actor_id).scalar_subquery()
+    # Only notes have both a state and content; files are read one by one.
+    texts = or_(query.c.state.is_not(None), query.c.item_class.in_((ContentClass.TASK, ContentClass.MEMO)))
+    rows = session.execute(
+        select(Content.sha256, Content.body).where(
+            Content.organization_id == organization, Content.sha256.in_(select(query.c.sha256).where(texts))
+        )
+    )
+    return {sha256: body.decode(errors="replace") for sha256, body in rows}
+
+
+def may_see_record(session: Session, actor_id: UUID, record_id: UUID) -> bool:
+    """Say whether an actor may look into a record at all."""
+    return session.scalar(select(exists().select_from(access(actor_id, record_id)))) or False
+
+
+def visible_records(actor_id: UUID) -> Select[Any]:
+    """Select the records that an actor may look into, as owner, collaborator or holder of a copy."""
+    frozen = exists().where(Transfer.record_id == Holding.record_id, Transfer.state.in_(OPEN_STATES))
+    shared = exists().where(
+        Share.record_id == Holding.record_id, Share.member_id == actor_id, Share.ended_at.is_(None)
+    )
+    actor = exists().where(
+        Member.id == literal(actor_id, Id),
+        Member.active.is_(True),
+        Member.organization_id == Holding.organization_id,
+    )
+    own = and_(Holding.owner_id == actor_id, Holding.state.in_((HoldingState.LIVE, HoldingState.ARCHIVED)))
+    return select(Holding.record_id).where(
+        actor, or_(own, and_(Holding.state == HoldingState.LIVE, shared, ~frozen))
+    )

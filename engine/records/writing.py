@@ -1,0 +1,344 @@
+"""Write records and their items; the caller has asked the rules, and logs what was done."""
+
+import hashlib
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, String, cast, exists, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from engine.errors import BadInput
+from engine.records.tables import (
+    Appointment,
+    AppointmentState,
+    Content,
+    Document,
+    Holding,
+    HoldingState,
+    Invoice,
+    Memo,
+    Note,
+    NoteState,
+    Profile,
+    RawDatum,
+    Record,
+    RecordClient,
+    Share,
+    Task,
+)
+from engine.rules.facts import MemberFacts, RecordFacts, RecordStatus, Relation
+from engine.states.choices import ShareLevel
+
+
+def add_record(  # noqa: PLR0913 - the details of a record
+    session: Session,
+    owner: MemberFacts,
+    *,
+    client_id: UUID,
+    number: str | None,
+    title: str,
+    email: str | None,
+    reason_for_consultation: str | None,
+    confidential: bool,
+    opened_on: date | None,
+    now: datetime,
+) -> UUID:
+    """Write a record and its first holding, in its owner's hands. Raises ``BadInput``."""
+    number = _next_number(session, owner.organization_id) if number is None else number.strip()
+    taken = exists().where(Record.organization_id == owner.organization_id, Record.number == number)
+    if not number or session.scalar(select(taken)):
+        raise BadInput("number")
+    if not title.strip():
+        raise BadInput("empty", field="title")
+    record_id = uuid4()
+    session.execute(
+        insert(Record).values(
+            id=record_id,
+            organization_id=owner.organization_id,
+            number=number,
+            status=RecordStatus.ACTIVE,
+            legal_hold=False,
+            created_at=now,
+        )
+    )
+    session.execute(insert(RecordClient).values(record_id=record_id, client_id=client_id))
+    session.execute(
+        insert(Holding).values(
+            id=uuid4(),
+            record_id=record_id,
+            organization_id=owner.organization_id,
+            owner_id=owner.id,
+            state=HoldingState.LIVE,
+            confidential=confidential,
+            title=title.strip(),
+            email=email,
+            reason_for_consultation=reason_for_consultation,
+            opened_on=(opened_on or now.date()).isoformat(),
+            from_at=now,
+        )
+    )
+    return record_id
+
+
+def _next_number(session: Session, organization_id: UUID) -> str:
+    count = session.scalar(select(func.count()).where(Record.organization_id == organization_id)) or 0
+    while True:
+        count += 1
+        number = f"D-{count:05}"
+        taken = exists().where(Record.organization_id == organization_id, Record.number == number)
+        if not session.scalar(select(taken)):
+            return number
+
+
+def live_holding(session: Session, record_id: UUID) -> Holding:
+    """Read the holding that is in use."""
+    return session.scalars(
+        select(Holding).where(Holding.record_id == record_id, Holding.state == HoldingState.LIVE)
+    ).one()
+
+
+def keep(session: Session, organization_id: UUID, body: bytes) -> str:
+    """Keep bytes once an organization, and give the SHA-256 that stands for them."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    if session.get(Content, (organization_id, sha256)) is None:
+        session.execute(insert(Content).values(organization_id=organization_id, sha256=sha256, body=body))
+    return sha256
+
+
+def add_note(
+    session: Session,
+    author: MemberFacts,
+    record: RecordFacts,
+    body: bytes,
+    *,
+    confidential: bool,
+    now: datetime,
+) -> UUID:
+    """Write a progress note as a draft; a collaborator's confidential one is for its author alone (VIS-6)."""
+    return _add(
+        session,
+        Note,
+        author,
+        record,
+        now,
+        body,
+        state=NoteState.DRAFT,
+        confidential=confidential,
+        author_only=confidential and record.relation is not Relation.OWNER,
+    )
+
+
+def note(session: Session, record_id: UUID, note_id: UUID) -> Note | None:
+    """Read a note of the holding that is in use."""
+    holding = live_holding(session, record_id)
+    return session.get(Note, (holding.id, note_id))
+
+
+def edit_note(session: Session, found: Note, body: bytes) -> None:
+    """Give a draft another text."""
+    sha256 = keep(session, found.organization_id, body)
+    session.execute(update(Note).where(*_is(found)).values(sha256=sha256))
+
+
+def sign_note(session: Session, found: Note, now: datetime) -> None:
+    """Sign a draft: from now on nobody changes it (VIS-5)."""
+    session.execute(update(Note).where(*_is(found)).values(state=NoteState.SIGNED, signed_at=now))
+
+
+def _is(found: Note) -> tuple[ColumnElement[bool], ...]:
+    return (Note.holding_id == found.holding_id, Note.item_id == found.item_id)
+
+
+def add_document(
+    session: Session,
+    author: MemberFacts,
+    record: RecordFacts,
+    body: bytes,
+    *,
+    name: str,
+    media_type: str,
+    confidential: bool,
+    now: datetime,
+) -> UUID:
+    """Write a file; a collaborator's confidential one is for its author alone (VIS-6)."""
+    return _add(
+        session,
+        Document,
+        author,
+        record,
+        now,
+        body,
+        name=name,
+        media_type=media_type,
+        confidential=confidential,
+        author_only=confidential and record.relation is not Relation.OWNER,
+    )
+
+
+def add_raw_data(
+    session: Session,
+    author: MemberFacts,
+    record: RecordFacts,
+    body: bytes,
+    *,
+    name: str,
+    media_type: str,
+    now: datetime,
+) -> UUID:
+    """Write uninterpreted test material."""
+    return _add(session, RawDatum, author, record, now, body, name=name, media_type=media_type)
+
+
+def add_profile(
+    session: Session,
+    author: MemberFacts,
+    record: RecordFacts,
+    body: bytes,
+    *,
+    name: str,
+    relationship: str,
+    now: datetime,
+) -> UUID:
+    """Write a linked profile; ``body`` is its canonical JSON."""
+    return _add(session, Profile, author, record, now, body, name=name, relationship=relationship)
+
+
+def add_task(
+    session: Session,
+    author: MemberFacts,
+    record: RecordFacts,
+    body: bytes,
+    *,
+    due_on: date | None,
+    now: datetime,
+) -> UUID:
+    """Write something to do."""
+    return _add(
+        session, Task, author, record, now, body, due_on=None if due_on is None else due_on.isoformat()
+    )
+
+
+def add_memo(
+    session: Session, author: MemberFacts, record: RecordFacts, body: bytes, *, now: datetime
+) -> UUID:
+    """Write a reminder to oneself."""
+    return _add(session, Memo, author, record, now, body)
+
+
+def _add(
+    session: Session,
+    model: type[Note | Document | RawDatum | Profile | Task | Memo],
+    author: MemberFacts,
+    record: RecordFacts,
+    now: datetime,
+    body: bytes,
+    **columns: Any,  # noqa: ANN401 - the model's own
+) -> UUID:
+    item_id = uuid4()
+    session.execute(
+        insert(model).values(
+            holding_id=live_holding(session, record.id).id,
+            item_id=item_id,
+            organization_id=record.organization_id,
+            created_at=now,
+            author_id=author.id,
+            sha256=keep(session, record.organization_id, body),
+            **columns,
+        )
+    )
+    return item_id
+
+
+def add_invoice(
+    session: Session,
+    record: RecordFacts,
+    *,
+    number: str,
+    amount_cents: int,
+    currency: str,
+    issued_on: date,
+    now: datetime,
+) -> UUID:
+    """Write a bill."""
+    item_id = uuid4()
+    session.execute(
+        insert(Invoice).values(
+            holding_id=live_holding(session, record.id).id,
+            item_id=item_id,
+            organization_id=record.organization_id,
+            created_at=now,
+            number=number,
+            amount_cents=amount_cents,
+            currency=currency,
+            issued_on=issued_on.isoformat(),
+        )
+    )
+    return item_id
+
+
+def add_appointment(
+    session: Session,
+    holder: MemberFacts,
+    record: RecordFacts,
+    *,
+    client_id: UUID | None,
+    starts_at: datetime,
+    ends_at: datetime,
+    now: datetime,
+) -> UUID:
+    """Book an appointment: the owner's belongs to their holding, a collaborator's to the record."""
+    if ends_at <= starts_at:
+        raise BadInput("appointment_ends")
+    owners = record.relation is Relation.OWNER
+    item_id = uuid4()
+    session.execute(
+        insert(Appointment).values(
+            item_id=item_id,
+            organization_id=record.organization_id,
+            record_id=record.id,
+            holding_id=live_holding(session, record.id).id if owners else None,
+            practitioner_id=holder.id,
+            client_id=client_id,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            state=AppointmentState.BOOKED,
+            sequence=0,
+            created_at=now,
+        )
+    )
+    return item_id
+
+
+def share(
+    session: Session,
+    record: RecordFacts,
+    member_id: UUID,
+    *,
+    level: ShareLevel,
+    approval: bool,
+    now: datetime,
+) -> UUID:
+    """Give a collaborator access. Raises ``BadInput`` where they have it already."""
+    current = exists().where(
+        Share.record_id == record.id, Share.member_id == member_id, Share.ended_at.is_(None)
+    )
+    if session.scalar(select(current)):
+        raise BadInput("shared_already")
+    share_id = uuid4()
+    session.execute(
+        insert(Share).values(
+            id=share_id, record_id=record.id, member_id=member_id, level=level, approval=approval, since=now
+        )
+    )
+    return share_id
+
+
+def record_named(session: Session, organization_id: UUID, name: str) -> UUID | None:
+    """Find a record of an organization by its number or its id."""
+    return session.scalar(
+        select(Record.id).where(
+            Record.organization_id == organization_id,
+            (Record.number == name) | (cast(Record.id, String) == name.lower()),
+        )
+    )

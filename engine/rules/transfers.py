@@ -1,0 +1,178 @@
+"""May this transfer be made, answered or changed? Each denial carries the rule that it comes from."""
+
+from uuid import UUID
+
+from engine.errors import Denied, NotFound
+from engine.rules.content import narrows
+from engine.rules.facts import (
+    MemberFacts,
+    PolicyFacts,
+    RecordFacts,
+    RecordStatus,
+    Relation,
+    TransferFacts,
+    same_title,
+)
+from engine.states.choices import Options, RawDataChoice, Role
+from engine.states.transfer import TransferState, TransferTrigger
+
+
+def asking_role(actor: MemberFacts, record: RecordFacts) -> Role:
+    """
+    Say in which role this actor may ask for a transfer of this record.
+
+    Raises ``Denied`` ELIG-2 for somebody who may know of the record, ``NotFound`` for anybody else (VIS-11).
+    """
+    if actor.organization_id != record.organization_id or not actor.active:
+        raise NotFound("record")
+    if record.relation is Relation.OWNER:
+        return Role.PRACTITIONER
+    if actor.acts_as(Role.COORDINATOR) and not record.confidential:
+        return Role.COORDINATOR
+    if record.relation is Relation.NOBODY:
+        raise NotFound("record")
+    raise Denied("ELIG-2")
+
+
+def check_request(
+    actor: MemberFacts,
+    record: RecordFacts,
+    new_owner: MemberFacts | None,
+    options: Options,
+    policy: PolicyFacts,
+    *,
+    has_basis: bool,
+) -> Role:
+    """
+    Judge a request (ELIG-1 to ELIG-5, ELIG-8, ELIG-9) and say in which role it is asked.
+
+    Raises ``Denied`` with the rule, or ``NotFound`` where the actor may not know of the record.
+    """
+    role = asking_role(actor, record)
+    if record.status is not RecordStatus.ACTIVE:
+        raise Denied("ELIG-1", record.status)
+    if record.open_transfer_id is not None:
+        raise Denied("ELIG-1", "open_transfer")
+    new_owner = check_new_owner(new_owner, record)
+    if not new_owner.accepts_records:
+        raise Denied("ELIG-3", "not_accepting")
+    if role is Role.COORDINATOR and new_owner.id == actor.id:
+        raise Denied("ELIG-9")
+    check_content(record, new_owner, options, policy, has_basis=has_basis)
+    return role
+
+
+def check_handover(
+    transfer: TransferFacts, record: RecordFacts, new_owner: MemberFacts | None, policy: PolicyFacts
+) -> MemberFacts:
+    """
+    Judge once more, inside the transaction that hands over, and give the new owner.
+
+    Raises ``Denied`` with the rule. Not accepting new records stops asking, never an answer (ELIG-3).
+    """
+    if record.status is not RecordStatus.ACTIVE:
+        raise Denied("ELIG-1", record.status)
+    new_owner = check_new_owner(new_owner, record)
+    check_content(record, new_owner, transfer.options, policy, has_basis=transfer.has_basis)
+    return new_owner
+
+
+def check_new_owner(new_owner: MemberFacts | None, record: RecordFacts) -> MemberFacts:
+    """
+    Judge whether somebody could hold this record: ELIG-3 and ELIG-4.
+
+    Raises ``Denied``; a member of another organization reads as an unknown one (VIS-8).
+    """
+    if new_owner is None or new_owner.organization_id != record.organization_id:
+        raise Denied("ELIG-3", "unknown")
+    if not new_owner.active:
+        raise Denied("ELIG-3", "inactive")
+    if Role.PRACTITIONER not in new_owner.roles:
+        raise Denied("ELIG-3", "not_practitioner")
+    if new_owner.id == record.owner_id:
+        raise Denied("ELIG-3", "same")
+    if new_owner.id in record.restricted_members or same_title(new_owner.title) in record.restricted_titles:
+        raise Denied("ELIG-4")
+    return new_owner
+
+
+def check_content(
+    record: RecordFacts, new_owner: MemberFacts, options: Options, policy: PolicyFacts, *, has_basis: bool
+) -> None:
+    """Judge what would move: ELIG-5 for raw data, ELIG-8 for the legal basis. Raises ``Denied``."""
+    wants_raw = options.raw_data is RawDataChoice.INCLUDE and record.has_raw_data
+    if wants_raw and not policy.allows_raw_data(new_owner.title):
+        raise Denied("ELIG-5")
+    if policy.basis_required and not has_basis:
+        raise Denied("ELIG-8")
+
+
+def told_to_new_owner(denied: str) -> str:
+    """Word an error key for the new owner, who may not learn of a restriction (VIS-11)."""
+    return "VIS-11/no_longer" if denied.split("/", maxsplit=1)[0] in {"ELIG-1", "ELIG-4"} else denied
+
+
+def may_know(actor: MemberFacts, transfer: TransferFacts) -> bool:
+    """Say whether an actor may know of a transfer: both parties and the coordinators (VIS-12)."""
+    if not actor.active or actor.organization_id != transfer.organization_id:
+        return False
+    parties = {transfer.from_id, transfer.to_id, transfer.asked_by_id}
+    return actor.id in parties or Role.COORDINATOR in actor.roles
+
+
+def check_known(actor: MemberFacts, transfer: TransferFacts) -> None:
+    """Raise ``NotFound`` for somebody who may not know of the transfer (VIS-11, VIS-12)."""
+    if not may_know(actor, transfer):
+        raise NotFound("transfer")
+
+
+def check_answer(actor: MemberFacts, transfer: TransferFacts, trigger: TransferTrigger) -> Role:
+    """Judge who accepts or refuses: the new owner and nobody else (ST-T/accept, ST-T/refuse)."""
+    check_known(actor, transfer)
+    if actor.id != transfer.to_id:
+        raise Denied(f"ST-T/{trigger}", "not_new_owner")
+    return Role.PRACTITIONER
+
+
+def check_cancel(actor: MemberFacts, transfer: TransferFacts) -> Role:
+    """
+    Judge who cancels: the owner and who asked; a coordinator where the transfer waits for one (ST-T/cancel).
+
+    Raises ``Denied`` or ``NotFound``.
+    """
+    check_known(actor, transfer)
+    if actor.id == transfer.from_id:
+        return Role.PRACTITIONER
+    if actor.id == transfer.asked_by_id and actor.acts_as(transfer.asked_role):
+        return transfer.asked_role
+    if transfer.state is TransferState.COORDINATOR_OVERRIDE and actor.acts_as(Role.COORDINATOR):
+        return Role.COORDINATOR
+    raise Denied("ST-T/cancel", "not_asker")
+
+
+def check_narrow(actor: MemberFacts, transfer: TransferFacts, options: Options) -> Role:
+    """Judge a change of options on an open transfer: by who asked, never wider (MOVE-1)."""
+    check_known(actor, transfer)
+    if actor.id != transfer.asked_by_id or not actor.acts_as(transfer.asked_role):
+        raise Denied("MOVE-1", "not_asker")
+    if not transfer.state.is_open:
+        raise Denied("MOVE-1", "closed", state=transfer.state)
+    if not narrows(transfer.options, options):
+        raise Denied("MOVE-1", "wider")
+    return transfer.asked_role
+
+
+def check_seen(transfer: TransferFacts, seen_version: int | None) -> None:
+    """Deny a decision made on a state that has changed since (MOVE-3)."""
+    if seen_version is not None and seen_version != transfer.version:
+        raise Denied("MOVE-3", "changed")
+
+
+def same_decision(actor_id: UUID, transfer: TransferFacts, trigger: TransferTrigger) -> bool:
+    """Say whether this person's decision is the one recorded, and gets the same answer (MOVE-3)."""
+    recorded = {
+        TransferTrigger.ACCEPT: {TransferState.ACCEPTED},
+        TransferTrigger.REFUSE: {TransferState.REFUSED, TransferState.COORDINATOR_OVERRIDE},
+        TransferTrigger.CANCEL: {TransferState.CANCELLED},
+    }
+    return transfer.decided_by_id == actor_id and transfer.state in recorded[trigger]

@@ -1,0 +1,8 @@
+"""Every workflow, for the worker and the replayer."""
+
+from typing import Final
+
+from engine.workflows.record_transfer import RecordTransfer
+from engine.workflows.sweep import Sweep
+
+WORKFLOWS: Final = (RecordTransfer, Sweep)

@@ -1,0 +1,61 @@
+"""How a workflow runs a step: at once where it can, and through any outage where it cannot."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from engine.messages.transfer import Failure, Message, Step, StepInput, StepResult
+
+#: What no retry mends: the workflow waits for a cancel or for somebody to repair it (ST-5).
+_NOT_RETRIED = [Failure.STUCK.value, Failure.UNEXPECTED.value]
+
+
+async def run_step(step: Step, what: Message, summary: str) -> StepResult:
+    """
+    Run one step as a local activity, and in an outage as a regular one until the database answers.
+
+    Raises ``ActivityError`` only where the step fails for a cause that is neither a rule nor an outage.
+    """
+    given = StepInput(what=what, at=workflow.now())
+    try:
+        result: StepResult = await workflow.execute_local_activity(
+            step.value,
+            given,
+            result_type=StepResult,
+            start_to_close_timeout=timedelta(seconds=20),
+            schedule_to_close_timeout=timedelta(seconds=30),
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(milliseconds=200),
+                maximum_attempts=2,
+                non_retryable_error_types=_NOT_RETRIED,
+            ),
+            summary=summary,
+        )
+    except ActivityError as failure:
+        if cause_of(failure) in _NOT_RETRIED:
+            raise
+    else:
+        return result
+    # Operators see this one waiting; it does not hold the workflow's task.
+    kept: StepResult = await workflow.execute_activity(
+        step.value,
+        StepInput(what=what, at=workflow.now()),
+        result_type=StepResult,
+        start_to_close_timeout=timedelta(seconds=60),
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=1),
+            maximum_interval=timedelta(seconds=30),
+            non_retryable_error_types=_NOT_RETRIED,
+        ),
+        summary=f"{summary} (kept: the database did not answer)",
+    )
+    return kept
+
+
+def cause_of(failure: ActivityError) -> str | None:
+    """Give the name of what made a step fail; ``None`` for a time-out or a lost worker."""
+    cause = failure.cause
+    return cause.type if isinstance(cause, ApplicationError) else None

@@ -1,0 +1,605 @@
+"""The schema: the migration says what the models say; every trigger refuses what it must, nothing else."""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError
+
+from engine.audit import log
+from engine.records.database import Database, alembic_config
+from engine.records.tables import Appointment, Base, Event, Holding, NoteState, Transfer
+from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
+from tests import build
+
+ITEMS: dict[str, Callable[..., UUID]] = {
+    "notes": build.note,
+    "documents": build.document,
+    "raw_data": build.raw_datum,
+    "profiles": build.profile,
+    "invoices": build.invoice,
+    "tasks": build.task,
+    "memos": build.memo,
+}
+each_item_table = pytest.mark.parametrize("table", ITEMS)
+each_closed_state = pytest.mark.parametrize("closed", ["archived", "quarantined", "destroyed"])
+
+
+class Sql:
+    """Raw statements on a database in which one record stands; nothing between them and the triggers."""
+
+    def __init__(self, file: Path, world: build.World) -> None:
+        self.world = world
+        self.connection = sqlite3.connect(file, isolation_level=None)
+        self.connection.execute("PRAGMA foreign_keys = ON")
+
+    def allowed(self, statement: str, *parameters: object) -> None:
+        """Execute a statement that must change something."""
+        assert self.connection.execute(statement, _plain(parameters)).rowcount > 0
+
+    def denied(self, rule: str, statement: str, *parameters: object) -> None:
+        """Execute a statement that must be refused with the rule's id, and must have had a row to change."""
+        before = self.connection.total_changes
+        with pytest.raises(sqlite3.IntegrityError, match=f"^{re.escape(rule)}: "):
+            self.connection.execute(statement, _plain(parameters))
+        assert before == self.connection.total_changes
+
+    def one(self, query: str, *parameters: object) -> tuple[Any, ...]:
+        """Give the only row."""
+        (row,) = self.connection.execute(query, _plain(parameters)).fetchall()
+        found: tuple[Any, ...] = row
+        return found
+
+    def close_holding(self, state: str) -> None:
+        """Bring the live holding to a closed state, by a way that is open."""
+        self.allowed("UPDATE holdings SET state = 'quarantined', until_at = 'then' WHERE state = 'live'")
+        if state != "quarantined":
+            self.allowed("UPDATE holdings SET state = ? WHERE id = ?", state, self.world.holding)
+
+
+def _plain(parameters: tuple[object, ...]) -> list[Any]:
+    return [str(value) if isinstance(value, UUID) else value for value in parameters]
+
+
+@pytest.fixture
+def world(database: Database) -> build.World:
+    with database.write() as session:
+        return build.world(session)
+
+
+@pytest.fixture
+def sql(database: Database, world: build.World) -> Iterator[Sql]:
+    raw = Sql(database.file, world)
+    yield raw
+    raw.connection.close()
+
+
+def schema_of(file: Path) -> dict[str, tuple[str, ...]]:
+    """Read every table, index and trigger, as words whose order does not count."""
+    with closing(sqlite3.connect(file)) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+        return {
+            name: tuple(sorted(line.strip().rstrip(",") for line in sql.splitlines())) for name, sql in rows
+        }
+
+
+class TestMigration:
+    def test_models_and_migration_do_not_differ(self, database: Database) -> None:
+        with database.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+            assert compare_metadata(context, Base.metadata) == []
+
+    def test_constraints_and_partial_indexes_do_not_differ_either(
+        self, database: Database, tmp_path: Path
+    ) -> None:
+        """Alembic compares neither CHECK constraints nor conditions of indexes: SQLite's own text does."""
+        modelled = tmp_path / "models.sqlite3"
+        engine = create_engine(f"sqlite:///{modelled}")
+        Base.metadata.create_all(engine)
+        engine.dispose()
+        migrated = schema_of(database.file)
+        del migrated["alembic_version"]
+        triggers = {name for name, lines in migrated.items() if lines[0].startswith("CREATE TRIGGER")}
+
+        assert triggers
+        assert schema_of(modelled) == {
+            name: lines for name, lines in migrated.items() if name not in triggers
+        }
+
+    def test_upgrade_twice_changes_nothing(self, database: Database) -> None:
+        before = schema_of(database.file)
+        database.upgrade()
+
+        assert before == schema_of(database.file)
+
+    def test_downgrade_leaves_nothing_and_upgrade_brings_it_back(self, database: Database) -> None:
+        before = schema_of(database.file)
+        with database.write() as session:
+            command.downgrade(alembic_config(session.connection()), "base")
+
+        assert set(schema_of(database.file)) == {"alembic_version"}
+        database.upgrade()
+        assert before == schema_of(database.file)
+
+    def test_every_table_is_strict(self, database: Database) -> None:
+        with database.read() as session:
+            tables = session.execute(text("PRAGMA table_list")).mappings().all()
+        strict = {table["name"] for table in tables if table["strict"]}
+
+        assert strict == {table.name for table in Base.metadata.sorted_tables}
+
+    def test_every_constraint_has_a_name(self, database: Database) -> None:
+        for lines in schema_of(database.file).values():
+            for line in lines:
+                assert not re.match(r"(PRIMARY KEY|UNIQUE|FOREIGN KEY|CHECK)\b", line)
+
+    def test_imports_nothing_of_the_engine_that_could_change(self) -> None:
+        versions = Path(__file__).parents[3] / "engine/records/migrations/versions"
+        for file in versions.glob("[0-9]*.py"):
+            imported = re.findall(r"^\s*(?:from|import) (engine[\w.]*)", file.read_text(), re.MULTILINE)
+            assert set(imported) <= {"engine.records.types"}
+
+    def test_every_trigger_cites_a_rule(self, database: Database) -> None:
+        for name, lines in schema_of(database.file).items():
+            if lines[0].startswith("CREATE TRIGGER"):
+                assert re.search(r"RAISE\(ABORT, '[A-Z]+-[0-9T]+: ", lines[0]), name
+
+
+class TestLog:
+    @pytest.fixture(autouse=True)
+    def _line(self, database: Database, world: build.World) -> None:
+        entry = log.Entry(
+            organization_id=world.organization,
+            at=build.NOW,
+            action="request",
+            command_id=uuid4(),
+            role="owner",
+        )
+        with database.write() as session:
+            log.append(session, entry)
+
+    def test_line_is_never_changed(self, sql: Sql) -> None:
+        """AUD-2."""
+        for column in Event.__table__.columns:
+            sql.denied("AUD-2", f"UPDATE events SET {column.name} = {column.name}")
+
+    def test_line_is_never_deleted(self, sql: Sql) -> None:
+        """AUD-2."""
+        sql.denied("AUD-2", "DELETE FROM events")
+
+    @pytest.mark.parametrize(
+        "other", ["'another' AS action, command_id", "action, command_id"], ids=["same seq", "same command"]
+    )
+    def test_line_is_never_replaced(self, sql: Sql, other: str) -> None:
+        """AUD-2: INSERT OR REPLACE asks no DELETE trigger."""
+        seq = "seq" if "another" in other else "seq + 1"
+        sql.denied(
+            "AUD-2",
+            "INSERT OR REPLACE INTO events "
+            "(organization_id, seq, at, action, command_id, outcome, role, prev_hash, hash) "
+            f"SELECT organization_id, {seq}, at, {other}, 'forged', role, prev_hash, hash FROM events",
+        )
+
+    def test_line_is_appended(self, sql: Sql) -> None:
+        sql.allowed(
+            "INSERT INTO events "
+            "(organization_id, seq, at, action, command_id, outcome, role, prev_hash, hash) "
+            "SELECT organization_id, seq + 1, at, 'accept', command_id, outcome, role, prev_hash, hash "
+            "FROM events"
+        )
+
+
+class TestManifest:
+    @pytest.fixture(autouse=True)
+    def _line(self, database: Database, world: build.World) -> None:
+        with database.write() as session:
+            transfer_id = build.transfer(session, world.record, world.new_owner)
+            build.manifest_line(session, transfer_id, build.note(session, world.holding))
+
+    def test_line_is_never_changed(self, sql: Sql) -> None:
+        """MOVE-5."""
+        sql.denied("MOVE-5", "UPDATE manifest SET outcome = 'withheld'")
+
+    def test_line_is_never_deleted(self, sql: Sql) -> None:
+        """MOVE-5."""
+        sql.denied("MOVE-5", "DELETE FROM manifest")
+
+    def test_line_is_never_replaced(self, sql: Sql) -> None:
+        """MOVE-5."""
+        sql.denied(
+            "MOVE-5",
+            "INSERT OR REPLACE INTO manifest (transfer_id, item_id, item_class, outcome) "
+            "SELECT transfer_id, item_id, item_class, 'deleted' FROM manifest",
+        )
+
+    def test_line_is_added(self, sql: Sql) -> None:
+        sql.allowed(
+            "INSERT INTO manifest (transfer_id, item_id, item_class, outcome) "
+            "SELECT transfer_id, 'another', item_class, outcome FROM manifest"
+        )
+
+
+class TestContent:
+    @pytest.fixture(autouse=True)
+    def _body(self, database: Database, world: build.World) -> None:
+        with database.write() as session:
+            build.content(session, world.organization, b"Bonjour")
+
+    @pytest.mark.parametrize("column", ["body", "sha256", "organization_id"])
+    def test_is_never_changed(self, sql: Sql, column: str) -> None:
+        """MOVE-5: what moves is byte-identical."""
+        sql.denied("MOVE-5", f"UPDATE content SET {column} = {column}")
+
+    def test_is_never_replaced(self, sql: Sql) -> None:
+        """MOVE-5."""
+        sql.denied(
+            "MOVE-5",
+            "INSERT OR REPLACE INTO content "
+            "SELECT organization_id, sha256, CAST('Adieu' AS BLOB) FROM content",
+        )
+
+    def test_same_bytes_may_be_given_again(self, sql: Sql) -> None:
+        sql.connection.execute("INSERT INTO content SELECT * FROM content WHERE true ON CONFLICT DO NOTHING")
+        assert sql.one("SELECT body FROM content") == (b"Bonjour",)
+
+    def test_may_be_destroyed(self, sql: Sql) -> None:
+        sql.allowed("DELETE FROM content")
+
+    def test_is_kept_while_an_item_refers_to_it(
+        self, database: Database, world: build.World, sql: Sql
+    ) -> None:
+        with database.write() as session:
+            build.note(session, world.holding, body="Bonjour")
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            sql.connection.execute("DELETE FROM content")
+
+
+@each_item_table
+class TestItems:
+    @pytest.fixture(autouse=True)
+    def _item(self, database: Database, world: build.World, table: str) -> None:
+        with database.write() as session:
+            ITEMS[table](session, world.holding)
+
+    def test_in_a_live_holding_are_written_and_deleted(self, sql: Sql, table: str) -> None:
+        sql.allowed(f"UPDATE {table} SET organization_id = organization_id")
+        sql.allowed(f"DELETE FROM {table}")
+
+    @each_closed_state
+    def test_are_not_inserted_into_a_closed_holding(
+        self, database: Database, world: build.World, sql: Sql, table: str, closed: str
+    ) -> None:
+        """MOVE-4."""
+        sql.close_holding(closed)
+
+        def insert() -> None:
+            with database.write() as session:
+                ITEMS[table](session, world.holding)
+
+        with pytest.raises(IntegrityError, match="MOVE-4: "):
+            insert()
+
+    @each_closed_state
+    def test_in_a_closed_holding_are_not_changed(self, sql: Sql, table: str, closed: str) -> None:
+        """MOVE-4."""
+        sql.close_holding(closed)
+        columns = [column.name for column in Base.metadata.tables[table].columns]
+        for column in columns:
+            sql.denied("MOVE-4", f"UPDATE {table} SET {column} = {column}")
+        sql.denied("MOVE-4", f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+
+    @pytest.mark.parametrize("closed", ["archived", "quarantined"])
+    def test_in_a_copy_or_in_quarantine_are_not_deleted(self, sql: Sql, table: str, closed: str) -> None:
+        """MOVE-4."""
+        sql.close_holding(closed)
+        sql.denied("MOVE-4", f"DELETE FROM {table}")
+
+    def test_in_a_destroyed_holding_are_deleted(self, sql: Sql, table: str) -> None:
+        """MOVE-6."""
+        sql.close_holding("destroyed")
+        sql.allowed(f"DELETE FROM {table}")
+
+    def test_are_not_carried_from_a_copy_into_a_live_holding(
+        self, database: Database, world: build.World, sql: Sql, table: str
+    ) -> None:
+        """MOVE-5: nor, MOVE-4, out of a copy, were that rule not there."""
+        sql.close_holding("archived")
+        with database.write() as session:
+            live = build.holding(session, world.record, world.new_owner)
+        sql.denied("MOVE-5", f"UPDATE {table} SET holding_id = ?", live)
+        sql.connection.execute(f"DROP TRIGGER {table}_moved")
+        sql.denied("MOVE-4", f"UPDATE {table} SET holding_id = ?", live)
+
+    def test_keep_their_holding_and_their_id(
+        self, database: Database, world: build.World, sql: Sql, table: str
+    ) -> None:
+        """MOVE-5: the same item has the same id in every holding, and is copied, not carried."""
+        with database.write() as session:
+            other = build.record(session, world.owner)
+        sql.denied("MOVE-5", f"UPDATE {table} SET holding_id = ?", other.holding_id)
+        sql.denied("MOVE-5", f"UPDATE {table} SET item_id = ?", uuid4())
+
+    def test_are_copied_from_a_copy_into_a_live_holding(
+        self, database: Database, world: build.World, sql: Sql, table: str
+    ) -> None:
+        sql.close_holding("archived")
+        with database.write() as session:
+            live = build.holding(session, world.record, world.new_owner)
+        columns = [
+            column.name for column in Base.metadata.tables[table].columns if column.name != "holding_id"
+        ]
+        listed = ", ".join(columns)
+        sql.allowed(f"INSERT INTO {table} (holding_id, {listed}) SELECT ?, {listed} FROM {table}", live)
+
+
+class TestAppointments:
+    @pytest.fixture
+    def theirs(self, database: Database, world: build.World) -> UUID:
+        """One of the owner's, in their holding."""
+        with database.write() as session:
+            return build.appointment(session, world.record, world.owner)
+
+    @pytest.fixture
+    def collaborators(self, database: Database, world: build.World) -> UUID:
+        """One of a collaborator's, of the record itself."""
+        with database.write() as session:
+            return build.appointment(session, world.record, world.new_owner)
+
+    def test_in_a_live_holding_are_written_and_deleted(self, sql: Sql, theirs: UUID) -> None:
+        sql.allowed("UPDATE appointments SET state = 'cancelled' WHERE item_id = ?", theirs)
+        sql.allowed("DELETE FROM appointments WHERE item_id = ?", theirs)
+
+    @each_closed_state
+    def test_in_a_closed_holding_are_not_written(self, sql: Sql, theirs: UUID, closed: str) -> None:
+        """MOVE-4."""
+        sql.close_holding(closed)
+        for column in Appointment.__table__.columns:
+            sql.denied("MOVE-4", f"UPDATE appointments SET {column.name} = {column.name}")
+        sql.denied("MOVE-4", "UPDATE appointments SET holding_id = NULL")
+        sql.denied("MOVE-4", "INSERT OR REPLACE INTO appointments SELECT * FROM appointments")
+
+    @pytest.mark.parametrize("closed", ["archived", "quarantined"])
+    def test_in_a_copy_or_in_quarantine_are_not_deleted(self, sql: Sql, theirs: UUID, closed: str) -> None:
+        """MOVE-4."""
+        sql.close_holding(closed)
+        sql.denied("MOVE-4", "DELETE FROM appointments")
+        sql.denied(
+            "MOVE-4",
+            "INSERT OR REPLACE INTO appointments (item_id, organization_id, record_id, holding_id, "
+            "practitioner_id, starts_at, ends_at, state, sequence, created_at) "
+            "SELECT item_id, organization_id, record_id, NULL, practitioner_id, starts_at, ends_at, state, "
+            "sequence, created_at FROM appointments",
+        )
+
+    def test_in_a_destroyed_holding_are_deleted(self, sql: Sql, theirs: UUID) -> None:
+        """MOVE-6."""
+        sql.close_holding("destroyed")
+        sql.allowed("DELETE FROM appointments")
+
+    def test_of_a_collaborator_follow_the_record(self, sql: Sql, collaborators: UUID) -> None:
+        """MOVE-13: without a holding, they are written whatever becomes of the record."""
+        sql.close_holding("archived")
+        sql.allowed("UPDATE appointments SET sequence = sequence + 1")
+        sql.allowed("DELETE FROM appointments")
+
+    def test_of_a_collaborator_who_becomes_the_owner_enter_the_live_holding(
+        self, database: Database, world: build.World, sql: Sql, collaborators: UUID
+    ) -> None:
+        """VIS-9."""
+        sql.close_holding("archived")
+        sql.denied("MOVE-4", "UPDATE appointments SET holding_id = ?", world.holding)
+        with database.write() as session:
+            live = build.holding(session, world.record, world.new_owner)
+        sql.allowed("UPDATE appointments SET holding_id = ?", live)
+
+    def test_keep_their_id(self, sql: Sql, theirs: UUID) -> None:
+        """MOVE-5."""
+        sql.denied("MOVE-5", "UPDATE appointments SET item_id = ?", uuid4())
+
+
+class TestSignedNotes:
+    @pytest.fixture
+    def signed(self, database: Database, world: build.World) -> UUID:
+        with database.write() as session:
+            return build.note(session, world.holding)
+
+    @pytest.fixture
+    def draft(self, database: Database, world: build.World) -> UUID:
+        with database.write() as session:
+            return build.note(session, world.holding, state=NoteState.DRAFT)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "sha256 = 'other'",
+            "author_id = (SELECT id FROM members WHERE id <> author_id)",
+            "created_at = '2020-01-01T00:00:00.000000Z'",
+            "signed_at = '2020-01-01T00:00:00.000000Z'",
+            "signed_at = NULL",
+            "state = 'draft'",
+        ],
+    )
+    def test_never_change(self, sql: Sql, signed: UUID, change: str) -> None:
+        """VIS-5."""
+        sql.denied("VIS-5", f"UPDATE notes SET {change}")
+
+    def test_are_never_replaced(self, sql: Sql, signed: UUID) -> None:
+        """VIS-5."""
+        columns = (
+            "holding_id, item_id, organization_id, state, confidential, author_only, signed_at, author_id"
+        )
+        sql.denied(
+            "VIS-5",
+            f"INSERT OR REPLACE INTO notes ({columns}, sha256, created_at) "
+            f"SELECT {columns}, sha256, '2020-01-01T00:00:00.000000Z' FROM notes",
+        )
+
+    def test_may_be_marked_confidential(self, sql: Sql, signed: UUID) -> None:
+        sql.allowed("UPDATE notes SET confidential = 1, author_only = 1")
+
+    def test_draft_is_rewritten_and_signed(
+        self, database: Database, world: build.World, sql: Sql, draft: UUID
+    ) -> None:
+        with database.write() as session:
+            sha256 = build.content(session, world.organization, b"Mieux dit")
+        sql.allowed("UPDATE notes SET sha256 = ?", sha256)
+        sql.allowed("UPDATE notes SET state = 'signed', signed_at = created_at")
+        sql.denied("VIS-5", "UPDATE notes SET state = 'draft'")
+
+
+class TestHoldings:
+    def test_details_are_written_while_live(self, sql: Sql) -> None:
+        sql.allowed("UPDATE holdings SET title = 'Autre', email = NULL, confidential = 1")
+
+    @pytest.mark.parametrize("column", ["id", "owner_id", "record_id", "organization_id", "from_at"])
+    def test_keep_what_they_are_while_live(self, sql: Sql, column: str) -> None:
+        """MOVE-2: a record changes hands by a new holding, never by another owner on the old one."""
+        sql.denied("MOVE-2", f"UPDATE holdings SET {column} = 'another'")
+        sql.denied("MOVE-2", f"UPDATE holdings SET {column} = 'another', state = 'archived'")
+
+    @pytest.mark.parametrize("closed", ["archived", "quarantined"])
+    def test_are_closed(self, database: Database, world: build.World, sql: Sql, closed: str) -> None:
+        with database.write() as session:
+            transfer_id = build.transfer(session, world.record, world.new_owner)
+        sql.allowed("UPDATE holdings SET state = ?, until_at = 'then', closed_by_id = ?", closed, transfer_id)
+
+    @each_closed_state
+    @pytest.mark.parametrize(
+        "column", [column.name for column in Holding.__table__.columns if column.name != "state"]
+    )
+    def test_never_change_once_closed(self, sql: Sql, closed: str, column: str) -> None:
+        """MOVE-4: every column there is, so that one added later is not forgotten."""
+        sql.close_holding(closed)
+        other = "1 - confidential" if column == "confidential" else "'another'"
+        sql.denied("MOVE-4", f"UPDATE holdings SET {column} = {other}")
+
+    @each_closed_state
+    def test_never_live_again(self, sql: Sql, closed: str) -> None:
+        """MOVE-4."""
+        sql.close_holding(closed)
+        sql.denied("MOVE-4", "UPDATE holdings SET state = 'live'")
+
+    @pytest.mark.parametrize(
+        ("closed", "to"),
+        [("archived", "quarantined"), ("destroyed", "archived"), ("destroyed", "quarantined")],
+    )
+    def test_never_go_back_once_closed(self, sql: Sql, closed: str, to: str) -> None:
+        """MOVE-6."""
+        sql.close_holding(closed)
+        sql.denied("MOVE-6", "UPDATE holdings SET state = ?", to)
+
+    @pytest.mark.parametrize(
+        ("closed", "to"),
+        [("archived", "destroyed"), ("quarantined", "archived"), ("quarantined", "destroyed")],
+    )
+    def test_go_on_once_closed(self, sql: Sql, closed: str, to: str) -> None:
+        """MOVE-6."""
+        sql.close_holding(closed)
+        sql.allowed("UPDATE holdings SET state = ?", to)
+
+    @pytest.mark.parametrize("state", ["live", "archived", "quarantined", "destroyed"])
+    def test_are_never_deleted(self, sql: Sql, state: str) -> None:
+        """MOVE-6: a tombstone stays."""
+        if state != "live":
+            sql.close_holding(state)
+        sql.denied("MOVE-6", "DELETE FROM holdings")
+
+    def test_are_never_replaced(self, sql: Sql) -> None:
+        """MOVE-4."""
+        sql.denied("MOVE-4", "INSERT OR REPLACE INTO holdings SELECT * FROM holdings")
+        sql.close_holding("archived")
+        sql.denied("MOVE-4", "INSERT OR REPLACE INTO holdings SELECT * FROM holdings")
+
+    def test_one_of_a_record_is_live(self, database: Database, world: build.World, sql: Sql) -> None:
+        def second() -> None:
+            with database.write() as session:
+                build.holding(session, world.record, world.new_owner)
+
+        with pytest.raises(IntegrityError):
+            second()
+        sql.close_holding("archived")
+        second()
+        with pytest.raises(IntegrityError):
+            second()
+
+
+class TestTransfers:
+    @pytest.fixture
+    def transfer(self, database: Database, world: build.World) -> UUID:
+        with database.write() as session:
+            return build.transfer(session, world.record, world.new_owner)
+
+    @pytest.mark.parametrize("final", sorted(FINAL_STATES))
+    def test_final_state_is_never_left(self, sql: Sql, transfer: UUID, final: TransferState) -> None:
+        """ST-T."""
+        sql.allowed("UPDATE transfers SET state = ?", final.value)
+        for other in sorted(set(TransferState) - {final}):
+            sql.denied("ST-T", "UPDATE transfers SET state = ?", other.value)
+        sql.allowed("UPDATE transfers SET state = ?, stuck_cause = NULL", final.value)
+
+    def test_open_state_is_left(self, sql: Sql, transfer: UUID) -> None:
+        for state in sorted(OPEN_STATES):
+            sql.allowed("UPDATE transfers SET state = ?", state.value)
+
+    @pytest.mark.parametrize(
+        "column",
+        ["id", "organization_id", "record_id", "from_id", "asked_by_id", "asked_role", "bulk_id", "purpose"],
+    )
+    def test_what_was_asked_never_changes(self, sql: Sql, transfer: UUID, column: str) -> None:
+        """AUD-1."""
+        sql.denied("AUD-1", f"UPDATE transfers SET {column} = 'another'")
+
+    def test_the_rest_may_change(self, sql: Sql, world: build.World, transfer: UUID) -> None:
+        sql.allowed(
+            "UPDATE transfers SET to_id = ?, keep_copy = 0, respond_by = 'later', version = version + 1",
+            world.coordinator,
+        )
+
+    @pytest.mark.parametrize("state", sorted(TransferState))
+    def test_is_never_deleted(self, sql: Sql, transfer: UUID, state: TransferState) -> None:
+        """AUD-1."""
+        sql.allowed("UPDATE transfers SET state = ?", state.value)
+        sql.denied("AUD-1", "DELETE FROM transfers")
+
+    def test_is_never_replaced(self, sql: Sql, transfer: UUID) -> None:
+        """AUD-1, OVR-3."""
+        columns = ", ".join(column.name for column in Transfer.__table__.columns if column.name != "id")
+        sql.allowed("UPDATE transfers SET state = 'accepted'")
+        sql.denied("AUD-1", "INSERT OR REPLACE INTO transfers SELECT * FROM transfers")
+        opened = columns.replace("state,", "'requested',", 1)
+        sql.allowed(f"INSERT INTO transfers (id, {columns}) SELECT 'second', {opened} FROM transfers")
+        sql.denied(
+            "OVR-3",
+            f"INSERT OR REPLACE INTO transfers (id, {columns}) SELECT 'third', {columns} FROM transfers "
+            "WHERE id = 'second'",
+        )
+
+    @pytest.mark.parametrize("state", sorted(OPEN_STATES))
+    def test_one_of_a_record_is_open(
+        self, database: Database, world: build.World, sql: Sql, transfer: UUID, state: TransferState
+    ) -> None:
+        """OVR-3."""
+
+        def second() -> None:
+            with database.write() as session:
+                build.transfer(session, world.record, world.new_owner, state=state)
+
+        with pytest.raises(IntegrityError):
+            second()
+        sql.allowed("UPDATE transfers SET state = 'refused'")
+        second()
+
+    def test_final_ones_may_be_many(self, database: Database, world: build.World) -> None:
+        for state in sorted(FINAL_STATES):
+            with database.write() as session:
+                build.transfer(session, world.record, world.new_owner, state=state)
