@@ -87,7 +87,7 @@ def same_request_exists(session: Session, request: TransferRequest) -> bool:
     row = facts.transfer(session, request.transfer_id)
     if row is None:
         return False
-    if (row.record_id, row.asked_by_id) != (request.record_id, request.actor_id):
+    if (row.record_id, row.asked_by_id, row.to_id) != (request.record_id, request.actor_id, request.to_id):
         raise Denied("MOVE-3", "other_request")
     return True
 

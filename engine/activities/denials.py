@@ -63,6 +63,7 @@ def _command(session: Session, step: Step, command: Command, denial: EngineError
         rule=denial.key,
         transfer_id=command.transfer_id,
         record_id=transfer.record_id if transfer is not None and inside else None,
+        purpose=transfer.purpose if transfer is not None and inside else None,
         state_from=transfer.state if transfer is not None and inside else None,
     )
     log.append(session, entry)
@@ -74,7 +75,7 @@ def _request(
     actor = facts.member(session, request.actor_id)
     if actor is None or actor.organization_id != request.organization_id:
         return
-    command_id = _command_id(session, request)
+    command_id = _command_id(session, request, denial)
     if command_id is None:
         return
     record = facts.record(session, request.record_id, actor.id, lock=True)
@@ -93,8 +94,13 @@ def _request(
     log.append(session, replace(entry, command_id=command_id))
 
 
-def _command_id(session: Session, request: TransferRequest) -> UUID | None:
+def _command_id(session: Session, request: TransferRequest, denial: EngineError) -> UUID | None:
     """Give the id to log under: the request's own, or one for another use of its key; ``None`` if logged."""
     own = decisions.request_command(request.transfer_id)
-    candidates = (own, uuid5(own, f"{request.actor_id}/{request.record_id}"))
-    return next((c for c in candidates if log.outcome_of(session, c, Step.OPEN) is None), None)
+    line = log.outcome_of(session, own, Step.OPEN)
+    if line is None:
+        return own
+    if (line.actor_id, line.record_id, line.rule) == (request.actor_id, request.record_id, denial.key):
+        return None
+    other = uuid5(own, f"{request.actor_id}/{request.record_id}")
+    return other if log.outcome_of(session, other, Step.OPEN) is None else None

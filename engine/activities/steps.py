@@ -139,6 +139,10 @@ class Steps:
         )
         with self._database.write() as session:
             denials.write(session, step, given.what, denial, at)
+            seen = facts.transfer(session, given.what.transfer_id)
+            if step is Step.ACCEPT and seen is not None and seen.to_id == given.what.actor_id:
+                # A kept decision that a rule stops now is no longer kept: the deadline runs on (ST-5, OVR-2).
+                transfers.mark_stuck(session, given.what.transfer_id, None)
             return result_of(session, step, given, denial.key)
 
     def _alarm(self, step: Step, given: StepInput[Any], cause: StuckCause, at: datetime) -> None:
@@ -158,6 +162,7 @@ class Steps:
                 rule=f"ST-5/{cause}",
                 transfer_id=transfer.id,
                 record_id=transfer.record_id,
+                purpose=transfer.purpose,
             )
             log.append(session, entry)
         logger.error("transfer.stuck", extra={"transfer_id": str(given.what.transfer_id), "cause": cause})

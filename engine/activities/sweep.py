@@ -43,7 +43,8 @@ async def reconcile(client: Client, database: Database, task_queue: str) -> Swee
     running = {
         found.id
         async for found in client.list_workflows(
-            f'WorkflowType = "{WORKFLOW}" AND ExecutionStatus = "Running"'
+            # Those of this installation: another one may share the namespace.
+            f'WorkflowType = "{WORKFLOW}" AND ExecutionStatus = "Running" AND TaskQueue = "{task_queue}"'
         )
     }
     missing = sorted(open_ids.keys() - running)

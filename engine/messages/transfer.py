@@ -17,6 +17,8 @@ REQUEST: Final = "request"
 WAKE: Final = "wake"
 #: A decision that was kept while it could not be executed, and that a cancel undid meanwhile (ST-5).
 UNDONE: Final = "ST-5/undone"
+#: What a message that cannot be read, or that names another transfer, is rejected as.
+MALFORMED: Final = "malformed"
 
 
 class Failure(StrEnum):

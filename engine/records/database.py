@@ -8,11 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
@@ -20,7 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from engine.errors import Unavailable
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 _VERSION_TABLE = "alembic_version"  # Alembic's own name for it
 #: How long a writer waits for another one before it gives up and is tried again from outside.
 _BUSY_SECONDS = 5.0
@@ -86,7 +82,10 @@ class Database:
                 with writer.begin():
                     if _found(writer) not in {None, *known_revisions()}:
                         raise Unavailable("database_newer")
-                    command.upgrade(alembic_config(writer), "head")
+                    # Loaded here: whoever only uses a database need not wait for Alembic.
+                    from engine.records.migrating import migrate  # noqa: PLC0415
+
+                    migrate(writer)
             # The next connection finds a database of ours and turns its write-ahead log on.
             self.close()
             self.check()
@@ -99,7 +98,7 @@ class Database:
             raise Unavailable("database_empty")
         if found not in known_revisions():
             raise Unavailable("database_newer")
-        if found != _script().get_current_head():
+        if found != known_revisions()[-1]:
             raise Unavailable("database_older")
 
     def _check_once(self) -> None:
@@ -114,37 +113,21 @@ class Database:
         self._checked = None
 
 
-def alembic_config(connection: Connection | None = None) -> Config:
-    """Configure Alembic for this package's migrations on an open connection."""
-    config = Config()
-    # Alembic reads `%` as the beginning of an interpolation.
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
-
-
-def revision(connection: Connection) -> str | None:
-    """Say which migration this database is at; ``None`` for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-@cache
-def known_revisions() -> frozenset[str]:
-    """Give every migration that this version knows."""
-    return frozenset(script.revision for script in _script().walk_revisions())
-
-
-@cache
-def _script() -> ScriptDirectory:
-    return ScriptDirectory(str(_MIGRATIONS))
-
-
 def _found(connection: Connection) -> str | None:
     """Say which migration the database is at. Raises ``Unavailable`` where it is somebody else's."""
-    found = revision(connection)
-    if found is None and set(inspect(connection).get_table_names()) - {_VERSION_TABLE}:
+    tables = set(inspect(connection).get_table_names())
+    at: str | None = None
+    if _VERSION_TABLE in tables:
+        at = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if at is None and tables - {_VERSION_TABLE}:
         raise Unavailable("database_unavailable", cause="foreign")
-    return found
+    return at
+
+
+@cache
+def known_revisions() -> tuple[str, ...]:
+    """Give every migration that this version knows, in order: the number that its file's name begins with."""
+    return tuple(sorted(file.stem.partition("_")[0] for file in _MIGRATIONS.glob("[0-9]*_*.py")))
 
 
 def _create(file: Path) -> None:

@@ -15,6 +15,7 @@ from engine.records.tables import Holding, HoldingState, Member, Record, Transfe
 from engine.rules import transfers as rules
 from engine.rules.content import UNCOUNTED, Outcome, plan
 from engine.rules.facts import MemberFacts, RecordStatus
+from engine.rules.writing import unseen
 from engine.states.choices import Options, Role
 from engine.states.transfer import TransferState
 from engine.views import ClassLine, ItemView, MemberView, PreviewView, RecordView, TransferView
@@ -45,10 +46,10 @@ def member_view(member: Member, roles: list[Role]) -> MemberView:
 def record_view(
     session: Session, actor: MemberFacts, record_id: UUID, now: datetime, *, with_items: bool
 ) -> RecordView:
-    """Show a record to somebody who may look into it. Raises ``NotFound`` for anybody else (VIS-11)."""
+    """Show a record to somebody who may look into it. Raises ``Denied`` or ``NotFound`` (VIS-11)."""
     record = facts.record(session, record_id, actor.id)
     if record is None or not visibility.may_see_record(session, actor.id, record_id):
-        raise NotFound("record")
+        raise unseen(record)
     row = session.get_one(Record, record_id)
     holding = session.scalars(
         select(Holding)

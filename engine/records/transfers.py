@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, exists, func, insert, or_, select, update
+from sqlalchemy import CursorResult, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from engine.records.tables import FreeText, StuckCause, Transfer
@@ -102,9 +102,8 @@ def of_member(
         .order_by(Transfer.asked_at.desc(), Transfer.id)
     )
     if not all_of_organization:
-        query = query.where(
-            or_(Transfer.from_id == member_id, Transfer.to_id == member_id, Transfer.asked_by_id == member_id)
-        )
+        asked = and_(Transfer.to_id == member_id, Transfer.state != TransferState.FAILED)
+        query = query.where(or_(Transfer.from_id == member_id, Transfer.asked_by_id == member_id, asked))
     if state is not None:
         query = query.where(Transfer.state == state)
     return session.scalars(query).all()

@@ -100,7 +100,11 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
     own = item.c.author_id == actor_id
     others_private = and_(item.c.author_only.is_(True), ~own)
     author_has_access = exists().where(
-        Share.record_id == record_id, Share.member_id == item.c.author_id, Share.ended_at.is_(None)
+        Share.record_id == record_id,
+        Share.member_id == item.c.author_id,
+        Share.ended_at.is_(None),
+        Member.id == Share.member_id,
+        Member.active.is_(True),
     )
     others_draft = and_(item.c.state == NoteState.DRAFT.value, ~own, author_has_access)
     deleted = exists().where(

@@ -323,7 +323,7 @@ def share(
     current = exists().where(
         Share.record_id == record.id, Share.member_id == member_id, Share.ended_at.is_(None)
     )
-    if session.scalar(select(current)):
+    if member_id == record.owner_id or session.scalar(select(current)):
         raise BadInput("shared_already")
     share_id = uuid4()
     session.execute(

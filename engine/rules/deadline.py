@@ -17,7 +17,8 @@ def respond_by(asked_at: datetime, answer_within: timedelta, time_zone: str) -> 
         return asked_at + answer_within
     zone = ZoneInfo(time_zone)
     last_day = (asked_at.astimezone(zone) + answer_within).date()
-    return datetime.combine(last_day, time(23, 59, 59), zone).astimezone(asked_at.tzinfo)
+    # Where clocks change at midnight 23:59:59 comes twice or never; in both cases the day ends with `fold=1`.
+    return datetime.combine(last_day, time(23, 59, 59, fold=1), zone).astimezone(asked_at.tzinfo)
 
 
 def next_reminder(

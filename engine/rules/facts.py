@@ -1,5 +1,6 @@
 """The facts that rules judge: plain values, read from the database by ``engine.records``."""
 
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -100,5 +101,5 @@ class TransferFacts:
 
 
 def same_title(title: str) -> str:
-    """Fold a professional title so that spelling in upper or lower case makes no difference."""
-    return " ".join(title.split()).casefold()
+    """Fold a professional title: its case, its spaces and how its accents are encoded make no difference."""
+    return unicodedata.normalize("NFKC", " ".join(title.split()).casefold())

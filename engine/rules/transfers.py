@@ -113,10 +113,16 @@ def told_to_new_owner(denied: str) -> str:
 
 
 def may_know(actor: MemberFacts, transfer: TransferFacts) -> bool:
-    """Say whether an actor may know of a transfer: both parties and the coordinators (VIS-12)."""
+    """
+    Say whether an actor may know of a transfer: both parties and the coordinators (VIS-12).
+
+    Nobody was asked by a failed one: its would-be new owner does not know of it.
+    """
     if not actor.active or actor.organization_id != transfer.organization_id:
         return False
-    parties = {transfer.from_id, transfer.to_id, transfer.asked_by_id}
+    parties = {transfer.from_id, transfer.asked_by_id}
+    if transfer.state is not TransferState.FAILED:
+        parties.add(transfer.to_id)
     return actor.id in parties or Role.COORDINATOR in actor.roles
 
 

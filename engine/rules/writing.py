@@ -43,6 +43,15 @@ def check_book(actor: MemberFacts, record: RecordFacts) -> Role:
     return check_write(actor, record)
 
 
+def unseen(record: RecordFacts | None) -> Denied | NotFound:
+    """Say to somebody who cannot look into a record why: the rule, if they may know of the record (VIS-11)."""
+    if record is not None and record.relation is Relation.NEW_OWNER:
+        return Denied("VIS-3")
+    if record is not None and record.relation is Relation.COLLABORATOR:
+        return Denied("VIS-4", "collaborator")
+    return NotFound("record")
+
+
 def check_share(actor: MemberFacts, record: RecordFacts) -> Role:
     """Judge who shares a record: its owner, and not while a transfer is open (VIS-4)."""
     role = check_write(actor, record)

@@ -1,4 +1,4 @@
-"""The closed vocabularies of a transfer that rules and messages share: roles, purposes, options."""
+"""The closed vocabularies that rules, tables and commands share: roles, purposes, options, shares."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +28,22 @@ class RawDataChoice(StrEnum):
     EXCLUDE = "exclude"
     INCLUDE = "include"
     IF_ALLOWED = "if_allowed"
+
+
+class BasisForm(StrEnum):
+    """The legal basis of a transfer (ELIG-8)."""
+
+    VERBAL = "verbal"
+    WRITTEN = "written"
+    EXCEPTION = "exception"
+
+
+class ShareLevel(StrEnum):
+    """What a collaborator may do on a shared record."""
+
+    READ = "read"
+    WRITE = "write"
+    FULL = "full"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

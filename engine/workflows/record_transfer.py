@@ -7,9 +7,11 @@ from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 
-from engine.workflows.stepping import run_step
+# Not passed through: the sandbox watches this module too. The strict variant would complain.
+with workflow.unsafe.sandbox_import_notification_policy(workflow.SandboxImportNotificationPolicy.SILENT):
+    from engine.workflows.stepping import StepFailed, run_step
 
 with workflow.unsafe.imports_passed_through():
     from engine.messages.search_attributes import (
@@ -22,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         TRANSFER_STATE,
     )
     from engine.messages.transfer import (
+        MALFORMED,
         REQUEST,
         UNDONE,
         WAKE,
@@ -93,12 +96,12 @@ class RecordTransfer:
         return result
 
     async def _settle(self, step: Step, what: Message) -> StepResult:
-        """Run a step until it has an outcome; one that cannot succeed is kept until a cancel undoes it (ST-5)."""
+        """Run a step until it has an outcome; one that cannot succeed is kept until a cancel (ST-5)."""
         pause = _STUCK_FIRST
         while True:
             try:
                 result = await run_step(step, what, step.value)
-            except ActivityError:
+            except StepFailed:
                 self._stuck_on = step
                 self._describe()
                 undone = await self._undone(step, pause)
@@ -180,7 +183,7 @@ class RecordTransfer:
         """Answer whoever starts the workflow with what its first step decided."""
         await workflow.wait_condition(lambda: self._opened is not None)
         assert self._opened is not None  # noqa: S101 - waited for above
-        return _allowed(self._opened, self._request == request)
+        return _allowed(self._opened, _same_request(self._request, request))
 
     @workflow.update(name="accept", description="The new owner takes responsibility for the record.")
     async def accept(self, command: Accept) -> StepResult:
@@ -235,7 +238,17 @@ class RecordTransfer:
 
 def _same_transfer(own: UUID, named: UUID) -> None:
     if own != named:
-        raise ApplicationError("this message names another transfer", type="malformed", non_retryable=True)
+        raise ApplicationError("this message names another transfer", type=MALFORMED, non_retryable=True)
+
+
+def _same_request(own: TransferRequest, sent: TransferRequest) -> bool:
+    """Compare what stays the same: a workflow started again has its input from the row, as it is now."""
+    return (own.organization_id, own.record_id, own.actor_id, own.to_id) == (
+        sent.organization_id,
+        sent.record_id,
+        sent.actor_id,
+        sent.to_id,
+    )
 
 
 def _allowed(result: StepResult, same_request: bool = True) -> StepResult:  # noqa: FBT001, FBT002

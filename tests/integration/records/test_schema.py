@@ -12,11 +12,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
 from engine.audit import log
-from engine.records.database import Database, alembic_config
+from engine.records.database import Database, known_revisions
+from engine.records.migrating import alembic_config
 from engine.records.tables import Appointment, Base, Event, Holding, NoteState, Transfer
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
 from tests import build
@@ -115,6 +117,13 @@ class TestMigration:
         assert schema_of(modelled) == {
             name: lines for name, lines in migrated.items() if name not in triggers
         }
+
+    def test_file_names_say_what_alembic_reads_in_them(self) -> None:
+        """Alembic is not loaded to check a version: the files' names must agree with what is in them."""
+        script = ScriptDirectory.from_config(alembic_config())
+
+        assert known_revisions() == tuple(sorted(found.revision for found in script.walk_revisions()))
+        assert known_revisions()[-1] == script.get_current_head()
 
     def test_upgrade_twice_changes_nothing(self, database: Database) -> None:
         before = schema_of(database.file)

@@ -1,0 +1,287 @@
+"""What happens in the demo, scene by scene, through the service as any backend would ask for it."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from engine.cli.demo.checks import Denial, Expected
+from engine.cli.demo.clinic import COMPLETE, Clinic
+from engine.cli.demo.report import DENIED, Report, Told
+from engine.cli.dev import DevStack
+from engine.desk.desk import Desk
+from engine.errors import EngineError, Unavailable
+from engine.service import Service
+from engine.states.choices import Options, Purpose, RawDataChoice
+from engine.states.transfer import TransferState
+from engine.views import MemberView, TransferView
+
+#: Where each scene's record stands in the clinic's list.
+_COPY, _NO_COPY, _REFUSED, _CANCELLED, _EXPIRED, _OPEN = range(COMPLETE)
+#: The fewest records that leave something for the power cut.
+FEWEST_RECORDS: Final = COMPLETE + 2
+
+_ANSWER_WITHIN: Final = timedelta(seconds=2)
+_USUAL_ANSWER_WITHIN: Final = timedelta(days=14)
+_USUAL_REMINDERS: Final = (timedelta(days=3), timedelta(days=7))
+_POLL_SECONDS: Final = 0.02
+_LONGEST_SECONDS: Final = 60.0
+_AT_ONCE: Final = 24
+# As `engine.activities.killpoints` reads them; the worker is another process.
+_KILL_POINT: Final = "transfer.accept:inside"
+_KILL_AT: Final = "PASSATION_KILL_AT"
+_KILL_PIDS: Final = "PASSATION_KILL_PIDS"
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Stage:
+    """What a scene plays with."""
+
+    clinic: Clinic
+    desk: Desk
+    service: Service
+    stack: DevStack
+    report: Report
+    expected: Expected
+    told: list[Told] = field(default_factory=list)
+
+    async def ask(
+        self, place: int, to: MemberView | None = None, options: Options | None = None
+    ) -> TransferView:
+        """Ask the next colleague, or ``to``, to take over the record at this place."""
+        return await self.service.request(
+            self.clinic.owner_of(place).id,
+            self.clinic.records[place].id,
+            (to or self.clinic.next_to(place)).id,
+            purpose=Purpose.CONTINUITY,
+            options=options,
+            message=f"{self.report.words('message')} ({self.clinic.marker})",
+        )
+
+    def ended(self, scene: str, place: int, transfer: TransferView, began: float) -> Told:
+        """Note how a transfer stands, as the one who had the record sees it."""
+        seen = self.desk.transfer(self.clinic.owner_of(place).id, transfer.id)
+        self.expected.states[str(seen.id)] = seen.state.value
+        counts: Counter[str] = Counter()
+        if seen.state is TransferState.ACCEPTED:
+            for line in seen.items:
+                counts[line.outcome.value] += line.count
+        return Told(
+            scene=scene,
+            record_number=self.clinic.records[place].number,
+            owner=self.clinic.owner_of(place).name,
+            new_owner=seen.new_owner or "",
+            state=seen.state.value,
+            seconds=time.monotonic() - began,
+            transfer_id=seen.id,
+            counts=counts,
+        )
+
+
+async def _with_copy(stage: Stage) -> list[Told]:
+    """The widest options: confidential items move, and raw data, which this title may hold."""
+    began = time.monotonic()
+    widest = Options(include_confidential=True, raw_data=RawDataChoice.INCLUDE)
+    asked = await stage.ask(_COPY, options=widest)
+    await stage.service.accept(stage.clinic.next_to(_COPY).id, asked.id)
+    return [stage.ended("with_copy", _COPY, asked, began)]
+
+
+async def _without_copy(stage: Stage) -> list[Told]:
+    """The cautious options, but no copy: what does not move is put out of everybody's sight."""
+    began = time.monotonic()
+    asked = await stage.ask(_NO_COPY, options=Options(keep_copy=False))
+    await stage.service.accept(stage.clinic.next_to(_NO_COPY).id, asked.id)
+    return [stage.ended("without_copy", _NO_COPY, asked, began)]
+
+
+async def _refused(stage: Stage) -> list[Told]:
+    began = time.monotonic()
+    asked = await stage.ask(_REFUSED)
+    reason = f"{stage.report.words('reason')} ({stage.clinic.marker})"
+    await stage.service.refuse(stage.clinic.next_to(_REFUSED).id, asked.id, reason=reason)
+    return [stage.ended("refused", _REFUSED, asked, began)]
+
+
+async def _cancelled(stage: Stage) -> list[Told]:
+    began = time.monotonic()
+    asked = await stage.ask(_CANCELLED)
+    await stage.service.cancel(stage.clinic.owner_of(_CANCELLED).id, asked.id)
+    return [stage.ended("cancelled", _CANCELLED, asked, began)]
+
+
+async def _expired(stage: Stage) -> list[Told]:
+    """The organization gives two seconds to answer; the durable timer does the rest."""
+    began = time.monotonic()
+    administrator, owner = stage.clinic.administrator_id, stage.clinic.owner_of(_EXPIRED).id
+    stage.desk.set_policy(
+        administrator, answer_within=_ANSWER_WITHIN, reminders=[_ANSWER_WITHIN - timedelta(seconds=1)]
+    )
+    asked = await stage.ask(_EXPIRED)
+    await _until(lambda: not stage.desk.transfer(owner, asked.id).state.is_open)
+    stage.desk.set_policy(administrator, answer_within=_USUAL_ANSWER_WITHIN, reminders=_USUAL_REMINDERS)
+    return [stage.ended("expired", _EXPIRED, asked, began)]
+
+
+async def _restricted(stage: Stage) -> list[Told]:
+    """The client of the refused record does not want the colleague who is asked next."""
+    to = stage.clinic.next_to(_REFUSED, 2)
+    stage.desk.restrict(
+        stage.clinic.owner_of(_REFUSED).id,
+        stage.clinic.records[_REFUSED].id,
+        member_id=to.id,
+        title=None,
+        basis=f"{stage.report.words('restriction')} ({stage.clinic.marker})",
+    )
+    return [await _denied(stage, "restricted", _REFUSED, to, "ELIG-4", Options())]
+
+
+async def _wrong_title(stage: Stage) -> list[Told]:
+    """The raw data of the cancelled record are asked for a title that is not on the organization's list."""
+    to, raw = stage.clinic.next_to(_CANCELLED, 2), Options(raw_data=RawDataChoice.INCLUDE)
+    return [await _denied(stage, "wrong_title", _CANCELLED, to, "ELIG-5", raw)]
+
+
+async def _denied(stage: Stage, scene: str, place: int, to: MemberView, rule: str, options: Options) -> Told:
+    began, code = time.monotonic(), None
+    record = stage.clinic.records[place]
+    stage.expected.denials.append(Denial(str(record.id), str(to.id), rule))
+    try:
+        await stage.ask(place, to, options)
+    except EngineError as denial:
+        code = denial.code
+    return Told(
+        scene=scene,
+        record_number=record.number,
+        owner=stage.clinic.owner_of(place).name,
+        new_owner=to.name,
+        state=DENIED if code else "",
+        seconds=time.monotonic() - began,
+        rule=code,
+    )
+
+
+async def _frozen(stage: Stage) -> list[Told]:
+    """While a transfer waits nobody writes (VIS-4), and the one who is asked reads nothing (VIS-3)."""
+    began = time.monotonic()
+    record, owner, new_owner = (
+        stage.clinic.records[_OPEN],
+        stage.clinic.owner_of(_OPEN),
+        stage.clinic.next_to(_OPEN),
+    )
+    asked = await stage.ask(_OPEN)
+    tries: dict[str, Callable[[], object]] = {
+        "writes": lambda: stage.desk.add_note(owner.id, record.id, stage.clinic.marker),
+        "reads": lambda: stage.desk.record(new_owner.id, record.id),
+    }
+    told = stage.ended("frozen", _OPEN, asked, began)
+    for what, attempt in tries.items():
+        try:
+            attempt()
+        except EngineError as denial:
+            stage.report.line(f"frozen.{what}", rule=denial.code)
+        else:
+            stage.expected.surprises.append(f"frozen.{what}")
+    return [told]
+
+
+async def _power_cut(stage: Stage) -> list[Told]:
+    """Kill server and worker (SIGKILL) inside an accept's transaction: every decision is executed once."""
+    report, stack = stage.report, stage.stack
+    await asyncio.to_thread(
+        stack.kill_worker, {_KILL_AT: _KILL_POINT, _KILL_PIDS: f"{stack.server_pid},self"}
+    )
+    await asyncio.to_thread(stack.wait_ready)
+    report.line("power_cut.armed", point=f"{_KILL_AT}={_KILL_POINT}")
+    places = range(COMPLETE, len(stage.clinic.records))
+    asked = await _at_once((_ask_one(stage, place) for place in places), report, "power_cut.asking")
+    report.line("power_cut.asked", count=len(asked))
+    server, worker = stack.server_pid, stack.worker_pid
+    watching = asyncio.create_task(_watch(stage, server, worker))
+    try:
+        told = await _at_once(
+            (_accept_one(stage, place, transfer) for place, transfer in zip(places, asked, strict=True)),
+            report,
+            "power_cut.accepting",
+        )
+        await watching
+    finally:
+        watching.cancel()
+    report.line("power_cut.done", count=len(told))
+    return told
+
+
+async def _ask_one(stage: Stage, place: int) -> TransferView:
+    # The copies alternate, so that both ways of ending a holding meet the power cut.
+    return await stage.ask(place, options=Options(keep_copy=place % 2 == 0))
+
+
+async def _accept_one(stage: Stage, place: int, asked: TransferView) -> Told:
+    began = time.monotonic()
+    await stage.service.accept(stage.clinic.next_to(place).id, asked.id)
+    return await asyncio.to_thread(stage.ended, "power_cut", place, asked, began)
+
+
+async def _watch(stage: Stage, server: int | None, worker: int | None) -> None:
+    """Say when both are dead, and when both are back."""
+    stack, report = stage.stack, stage.report
+    await _until(lambda: stack.server_pid != server and stack.worker_pid != worker)
+    died = time.monotonic()
+    report.line("power_cut.killed", server=server, worker=worker)
+    await _until(lambda: None not in {stack.server_pid, stack.worker_pid} and stack.is_ready())
+    report.line(
+        "power_cut.back",
+        seconds=report.words.seconds(time.monotonic() - died),
+        server=stack.server_pid,
+        worker=stack.worker_pid,
+    )
+
+
+async def _at_once(deeds: Iterable[Coroutine[Any, Any, _T]], report: Report, label: str) -> list[_T]:
+    """Do things at once, so many in flight, and show how far they are."""
+    gate, waiting = asyncio.Semaphore(_AT_ONCE), list(deeds)
+    report.begin(label, len(waiting))
+
+    async def through(deed: Coroutine[Any, Any, _T]) -> _T:
+        async with gate:
+            done = await deed
+        report.advance()
+        return done
+
+    return await asyncio.gather(*map(through, waiting))
+
+
+async def _until(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    while not await asyncio.to_thread(fact):
+        if time.monotonic() > deadline:
+            raise Unavailable("no_answer")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+_SCENES: Final[tuple[tuple[str, Callable[[Stage], Awaitable[list[Told]]]], ...]] = (
+    ("with_copy", _with_copy),
+    ("without_copy", _without_copy),
+    ("refused", _refused),
+    ("cancelled", _cancelled),
+    ("expired", _expired),
+    ("restricted", _restricted),
+    ("wrong_title", _wrong_title),
+    ("frozen", _frozen),
+    ("power_cut", _power_cut),
+)
+
+
+async def play(stage: Stage) -> None:
+    """Play every scene, each announced by one sentence."""
+    for key, scene in _SCENES:
+        count = len(stage.clinic.records) - COMPLETE
+        with stage.report.scene(key, count=count):
+            told = await scene(stage)
+        stage.report.tell(told)
+        stage.told += told

@@ -1,0 +1,243 @@
+"""How answers look: one JSON object for programs, calm tables for people."""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from engine.catalogue import label
+from engine.views import ClassLine, ItemView, MemberView, PreviewView, RecordView, TransferView
+
+#: In which order a reader asks: what goes, what I keep, what nobody sees, who is told, what is gone.
+OUTCOMES: Final = {
+    "moved": "green",
+    "kept": "cyan",
+    "withheld": "yellow",
+    "cancelled": "yellow",
+    "deleted": "red",
+}
+_WIDE: Final = 200
+
+
+def plain(content: Any) -> Any:  # noqa: ANN401 - whatever JSON has a form for
+    """Give views in the form that JSON has for them, under the names of the field."""
+    if isinstance(content, BaseModel):
+        return content.model_dump(mode="json")
+    if isinstance(content, Mapping):
+        return {name: plain(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [plain(value) for value in content]
+    return str(content) if content is not None and not isinstance(content, str | int | bool) else content
+
+
+class Page:
+    """What a person reads, in their language and in the time zone of their organization."""
+
+    def __init__(self, language: str, time_zone: str) -> None:
+        self._language = language
+        self._zone = ZoneInfo(time_zone)
+        self._zone_name = time_zone
+        # Into a file or a pipe, a line is as wide as it needs to be.
+        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE
+        self._console = Console(highlight=False, markup=False, emoji=False, width=width)
+
+    def words(self, key: str, /, **params: str | int) -> str:
+        """Give a label in the reader's language."""
+        return label(key, self._language, **params)
+
+    def say(self, key: str, /, **params: str | int) -> None:
+        """Print one line from the catalogue."""
+        self._console.print(self.words(key, **params), soft_wrap=True)
+
+    def instant(self, instant: datetime, *, zone: bool = False) -> str:
+        """Give an instant as clocks in the organization show it."""
+        shown = instant.astimezone(self._zone).strftime("%Y-%m-%d %H:%M")
+        return f"{shown} ({self._zone_name})" if zone else shown
+
+    def members(self, members: Sequence[MemberView]) -> None:
+        """Show who is there."""
+        table = self._table("name", "address", "professional_title", "roles", "status")
+        for member in members:
+            roles = ", ".join(self.words(f"role/{role}") for role in member.roles)
+            status = self.words("status/active" if member.active else "word/inactive")
+            table.add_row(member.name, member.email, member.title, roles, status)
+        self._print(table)
+
+    def records(self, records: Sequence[RecordView]) -> None:
+        """Show records, one a line."""
+        table = self._table("number", "title", "client", "owner", "relation", "status")
+        for record in records:
+            clients = ", ".join(record.clients)
+            relation = self.words(f"relation/{record.relation}")
+            table.add_row(record.number, record.title, clients, record.owner, relation, self._status(record))
+        self._print(table)
+
+    def record(self, record: RecordView) -> None:
+        """Show a record with its items; the texts of notes stand below them."""
+        facts = {
+            "number": record.number,
+            "title": record.title,
+            "client": ", ".join(record.clients),
+            "owner": record.owner,
+            "relation": self.words(f"relation/{record.relation}"),
+            "status": self._status(record),
+            "opened": record.opened_on,
+            "address": record.email,
+            "reason_for_consultation": record.reason_for_consultation,
+            "id": str(record.id),
+        }
+        self._facts(facts)
+        for item in record.items:
+            self._console.print()
+            self._console.print(Text(self._item(item)), soft_wrap=True)
+            if item.text is not None:
+                self._console.print(Padding(Text(item.text.rstrip()), (0, 0, 0, 2), expand=False))
+
+    def preview(self, preview: PreviewView) -> None:
+        """Show at one glance what a transfer would do."""
+        self._heading("heading/preview", number=preview.record_number, to=preview.to)
+        self._outcomes(preview.items, copy_kept=preview.copy_kept)
+        copy = "copy" if preview.options.keep_copy else "copy_by_rule" if preview.copy_kept else "no_copy"
+        self.say(f"explain/{copy}")
+        self.say("explain/preview_only")
+
+    def transfer(self, transfer: TransferView) -> None:
+        """Show a transfer as far as the reader may know of it."""
+        if transfer.record_number is None:
+            self._heading("heading/transfer_blind")
+        else:
+            self._heading("heading/transfer", number=transfer.record_number)
+        self._facts(self._transfer_facts(transfer))
+        if transfer.items:
+            self._console.print()
+            wanted = transfer.options is None or transfer.options.keep_copy
+            # Invoices stay in any case; whatever else is kept is kept in a copy (MOVE-8, MOVE-11).
+            by_rule = any(line.outcome == "kept" and line.item_class != "invoice" for line in transfer.items)
+            self._outcomes(transfer.items, copy_kept=wanted or by_rule)
+
+    def transfers(self, transfers: Sequence[TransferView]) -> None:
+        """Show transfers, one a line."""
+        table = self._table("number", "state", "sender", "new_owner", "asked", "answer_by", "id")
+        for transfer in transfers:
+            due = transfer.respond_by if transfer.state.is_open else None
+            table.add_row(
+                transfer.record_number or "",
+                self.words(f"state/{transfer.state}"),
+                transfer.owner or "",
+                transfer.new_owner or "",
+                self.instant(transfer.asked_at),
+                "" if due is None else self.instant(due),
+                str(transfer.id),
+            )
+        self._print(table)
+
+    def lines(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Show a table of plain words."""
+        table = self._table(*columns)
+        for row in rows:
+            table.add_row(*row)
+        self._print(table)
+
+    def facts(self, facts: Mapping[str, str]) -> None:
+        """Show what a few names stand for."""
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for name, value in facts.items():
+            table.add_row(Text(name, style="dim"), value)
+        self._console.print(table)
+
+    def _transfer_facts(self, transfer: TransferView) -> dict[str, str | None]:
+        options = transfer.options
+        shown: dict[str, str | None] = {
+            "state": self.words(f"state/{transfer.state}"),
+            "waits_for": self.words(f"party/{transfer.must_act}") if transfer.state.is_open else None,
+            "sender": transfer.owner,
+            "new_owner": transfer.new_owner,
+            "asked_by": None if transfer.asked_by == transfer.owner else transfer.asked_by,
+            "purpose": None if transfer.purpose is None else self.words(f"purpose/{transfer.purpose}"),
+            "asked": self.instant(transfer.asked_at),
+            "answer_by": None,
+            "decided": None if transfer.decided_at is None else self.instant(transfer.decided_at),
+            "reason": transfer.reason,
+            "basis": transfer.basis,
+            "message": transfer.message,
+            "rule": transfer.failed_rule,
+            "stuck": None if transfer.stuck_cause is None else self.words(f"stuck/{transfer.stuck_cause}"),
+        }
+        if transfer.state.is_open and transfer.respond_by is not None:
+            shown["answer_by"] = self.instant(transfer.respond_by, zone=True)
+        if options is not None:
+            shown["confidential"] = self.words(
+                "word/included" if options.include_confidential else "word/excluded"
+            )
+            shown["raw_data"] = self.words(f"raw_data/{options.raw_data}")
+            shown["copy"] = self.words("word/kept" if options.keep_copy else "word/not_kept")
+        return shown | {"version": str(transfer.version), "id": str(transfer.id)}
+
+    def _outcomes(self, lines: Sequence[ClassLine], *, copy_kept: bool) -> None:
+        table = self._table("outcome", "count", "what", "meaning")
+        table.columns[1].justify = "right"
+        for outcome, color in OUTCOMES.items():
+            found = [line for line in lines if line.outcome == outcome]
+            if not found:
+                continue
+            what = "\n".join(f"{self.words(f'class/{line.item_class}')} ({line.count})" for line in found)
+            no_copy = outcome == "kept" and not copy_kept
+            table.add_row(
+                Text(self.words(f"outcome/{outcome}"), style=f"bold {color}"),
+                str(sum(line.count for line in found)),
+                what,
+                self.words("explain/kept_no_copy" if no_copy else f"explain/{outcome}"),
+                end_section=True,
+            )
+        self._print(table)
+
+    def _status(self, record: RecordView) -> str:
+        words = [self.words(f"status/{record.status}")]
+        if record.confidential:
+            words.append(self.words("word/confidential"))
+        if record.open_transfer_id is not None:
+            words.append(self.words("word/frozen"))
+        return ", ".join(words)
+
+    def _item(self, item: ItemView) -> str:
+        named = item.label if item.item_class != "details" else None
+        if named is not None and item.item_class == "share":
+            named = self.words(f"level/{named}")
+        words = [
+            self.words(f"item/{item.item_class}"),
+            named,
+            item.author,
+            self.instant(item.at),
+            None if item.state is None else self.words(f"item_state/{item.state}"),
+            self.words("word/archived") if item.archived else None,
+            str(item.id),
+        ]
+        return " · ".join(word for word in words if word)
+
+    def _heading(self, key: str, /, **params: str | int) -> None:
+        self._console.print(Text(self.words(key, **params), style="bold"))
+
+    def _facts(self, facts: Mapping[str, str | None]) -> None:
+        self.facts({self.words(f"column/{name}"): value for name, value in facts.items() if value})
+
+    def _table(self, *columns: str) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in columns:
+            # An id is copied from the screen: it is never folded.
+            whole = name in {"id", "number", "address", "outcome", "count"}
+            table.add_column(self.words(f"column/{name}"), no_wrap=whole, overflow="fold")
+        return table
+
+    def _print(self, table: Table) -> None:
+        if table.row_count:
+            self._console.print(table)
+        else:
+            self.say("word/empty")

@@ -1,0 +1,62 @@
+"""``passation record``: clients' records."""
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.context import Call
+from engine.cli.options import As, Confidential, Day, RecordName, Title, command
+
+app = typer.Typer()
+
+Client = Annotated[str, typer.Option("--client", metavar="NAME")]
+ClientEmail = Annotated[str | None, typer.Option("--client-email", metavar="EMAIL")]
+Number = Annotated[str | None, typer.Option("--number", metavar="NUMBER")]
+RecordEmail = Annotated[str | None, typer.Option("--email", metavar="EMAIL")]
+Consultation = Annotated[str | None, typer.Option("--reason", metavar="TEXT")]
+
+
+@command(app, "add")
+def add(
+    call: Call,
+    *,
+    actor: As,
+    title: Title,
+    client: Client,
+    client_email: ClientEmail = None,
+    number: Number = None,
+    email: RecordEmail = None,
+    reason: Consultation = None,
+    confidential: Confidential = False,
+    opened_on: Day = None,
+) -> None:
+    """Open a record for a client; the actor becomes responsible for it."""
+    actor_id = call.actor(actor)
+    record = call.desk.add_record(
+        actor_id,
+        title=title,
+        client=client,
+        client_email=client_email,
+        client_language=call.desk.reader(actor_id).language,
+        number=number,
+        email=email,
+        reason_for_consultation=reason,
+        confidential=confidential,
+        opened_on=opened_on,
+    )
+    call.answer(record, lambda page: page.say("done/record", number=record.number))
+
+
+@command(app, "list")
+def list_all(call: Call, actor: As) -> None:
+    """List the records that the actor may look into."""
+    records = call.desk.records(call.actor(actor))
+    call.answer({"records": records}, lambda page: page.records(records))
+
+
+@command(app, "show")
+def show(call: Call, record: RecordName, actor: As) -> None:
+    """Show a record with what the actor may see of it."""
+    actor_id = call.actor(actor)
+    found = call.desk.record(actor_id, call.record(actor_id, record))
+    call.answer(found, lambda page: page.record(found))

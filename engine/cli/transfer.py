@@ -1,0 +1,181 @@
+"""``passation transfer``: records that change hands."""
+
+import asyncio
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import typer
+
+from engine.cli.context import Call, identifier, typed
+from engine.cli.options import (
+    As,
+    Basis,
+    BasisText,
+    IncludeConfidential,
+    Key,
+    MaybeReason,
+    Message,
+    NoCopy,
+    Purposes,
+    RawData,
+    Reason,
+    RecordName,
+    State,
+    To,
+    TransferId,
+    Version,
+    command,
+    options,
+)
+from engine.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    from engine.cli.output import Page
+    from engine.views import TransferView
+
+app = typer.Typer()
+
+
+@command(app, "preview")
+def preview(
+    call: Call,
+    record: RecordName,
+    *,
+    to: To,
+    actor: As,
+    include_confidential: IncludeConfidential = None,
+    raw_data: RawData = None,
+    no_copy: NoCopy = None,
+) -> None:
+    """Show what a transfer would do; nothing is asked."""
+    actor_id = call.actor(actor)
+    chosen = options(include_confidential, raw_data, no_copy)
+    shown = call.desk.preview(actor_id, call.record(actor_id, record), call.colleague(actor_id, to), chosen)
+    call.answer(shown, lambda page: page.preview(shown))
+
+
+@command(app, "request")
+def request(
+    call: Call,
+    record: RecordName,
+    *,
+    to: To,
+    actor: As,
+    purpose: Purposes,
+    include_confidential: IncludeConfidential = None,
+    raw_data: RawData = None,
+    no_copy: NoCopy = None,
+    message: Message = None,
+    basis: Basis = None,
+    basis_text: BasisText = None,
+    key: Key = None,
+) -> None:
+    """Ask a practitioner to take over a record."""
+    if (basis is None) != (basis_text is None):
+        raise BadInput("basis")
+    actor_id = call.actor(actor)
+    asked = asyncio.run(
+        call.service.request(
+            actor_id,
+            call.record(actor_id, record),
+            call.colleague(actor_id, to),
+            purpose=purpose,
+            options=options(include_confidential, raw_data, no_copy),
+            basis=None if basis_text is None else (basis, typed(basis_text)),
+            message=None if message is None else typed(message),
+            key=key,
+        )
+    )
+    _tell(call, asked, "requested")
+
+
+@command(app, "accept")
+def accept(call: Call, transfer: TransferId, actor: As, key: Key = None, version: Version = None) -> None:
+    """Take over the record."""
+    actor_id, transfer_id = call.actor(actor), _id(transfer)
+    accepted = asyncio.run(call.service.accept(actor_id, transfer_id, seen_version=version, key=key))
+    _tell(call, accepted, "accepted")
+
+
+@command(app, "refuse")
+def refuse(
+    call: Call, transfer: TransferId, actor: As, reason: Reason, key: Key = None, version: Version = None
+) -> None:
+    """Decline the record, with a reason."""
+    actor_id, transfer_id = call.actor(actor), _id(transfer)
+    why = typed(reason)
+    refused = asyncio.run(
+        call.service.refuse(actor_id, transfer_id, reason=why, seen_version=version, key=key)
+    )
+    _tell(call, refused, "refused")
+
+
+@command(app, "cancel")
+def cancel(
+    call: Call,
+    transfer: TransferId,
+    actor: As,
+    reason: MaybeReason = None,
+    key: Key = None,
+    version: Version = None,
+) -> None:
+    """Take a request back."""
+    actor_id, transfer_id = call.actor(actor), _id(transfer)
+    why = None if reason is None else typed(reason)
+    cancelled = asyncio.run(
+        call.service.cancel(actor_id, transfer_id, reason=why, seen_version=version, key=key)
+    )
+    _tell(call, cancelled, "cancelled")
+
+
+@command(app, "narrow")
+def narrow(
+    call: Call,
+    transfer: TransferId,
+    actor: As,
+    include_confidential: IncludeConfidential = None,
+    raw_data: RawData = None,
+    no_copy: NoCopy = None,
+    key: Key = None,
+    version: Version = None,
+) -> None:
+    """Move less than was asked; what is not named stays as it is."""
+    if include_confidential is None and raw_data is None and no_copy is None:
+        raise BadInput("nothing_to_narrow")
+    actor_id, transfer_id = call.actor(actor), _id(transfer)
+    before = call.desk.transfer(actor_id, transfer_id)
+    chosen = options(include_confidential, raw_data, no_copy, before.options)
+    # The options that were not named are those that stand now: somebody else's change since is not undone.
+    seen = version or before.version
+    narrowed = asyncio.run(call.service.narrow(actor_id, transfer_id, chosen, seen_version=seen, key=key))
+    _tell(call, narrowed, "narrowed")
+
+
+@command(app, "show")
+def show(call: Call, transfer: TransferId, actor: As) -> None:
+    """Show a transfer."""
+    found = call.desk.transfer(call.actor(actor), _id(transfer))
+    call.answer(found, lambda page: page.transfer(found))
+
+
+@command(app, "list")
+def list_all(call: Call, actor: As, state: State = None) -> None:
+    """List the transfers that the actor may know of, newest first."""
+    found = call.desk.transfers(call.actor(actor), state)
+    call.answer({"transfers": found}, lambda page: page.transfers(found))
+
+
+def _id(transfer: str) -> UUID:
+    return identifier(transfer, NotFound("transfer"))
+
+
+def _tell(call: Call, transfer: "TransferView", done: str) -> None:
+    """Say what became of it in one line, then show it."""
+    escalated = done in {"refused", "cancelled"} and transfer.state == "coordinator_override"
+    key = "done/escalated" if escalated else f"done/{done}"
+
+    def show(page: "Page") -> None:
+        page.say(key, number=transfer.record_number or "", to=transfer.new_owner or "")
+        page.transfer(transfer)
+
+    call.answer(transfer, show)

@@ -1,0 +1,130 @@
+"""How a command at the desk runs: judged, written and logged in one transaction, a denial in its own."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from sqlalchemy.orm import Session
+
+from engine.audit import log
+from engine.errors import EngineError, NotFound, Unavailable
+from engine.records import facts
+from engine.records.database import Database
+from engine.rules.facts import MemberFacts, RecordFacts
+from engine.states.choices import Role
+
+logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_PAUSE = 0.5
+
+
+@dataclass(slots=True)
+class Writing:
+    """A command under way: its session, who acts, when, and what the log will say of it."""
+
+    session: Session
+    actor: MemberFacts
+    now: datetime
+    role: Role = Role.PRACTITIONER
+    record_id: UUID | None = None
+    subject_id: UUID | None = None
+
+    def record(self, record_id: UUID) -> RecordFacts:
+        """Read a record as the actor stands to it. Raises ``NotFound``."""
+        found = facts.record(self.session, record_id, self.actor.id, lock=True)
+        if found is None or found.organization_id != self.actor.organization_id:
+            raise NotFound("record")
+        self.record_id = record_id
+        return found
+
+
+class Commands:
+    """What every desk has: a database, who typed, and how long to wait for one that does not answer."""
+
+    def __init__(
+        self, database: Database, *, os_uid: int | None = None, patience: timedelta = timedelta(seconds=60)
+    ) -> None:
+        self.database = database
+        self._os_uid = os_uid
+        self._patience = patience
+
+    def _command(self, actor_id: UUID, action: str, do: Callable[[Writing], _T]) -> _T:
+        """Run a command in one transaction with its line in the log."""
+        command_id = uuid4()
+
+        def run() -> _T:
+            with self.database.write() as session:
+                writing = Writing(session, _actor(session, actor_id), datetime.now(UTC))
+                result = do(writing)
+                log.append(session, self._entry(writing, action, command_id))
+                return result
+
+        try:
+            return patiently(run, self._patience)
+        except Unavailable:
+            raise
+        except EngineError as denial:
+            self._deny(actor_id, action, command_id, denial)
+            raise
+
+    def _look(self, actor_id: UUID, action: str, do: Callable[[Session, MemberFacts], _T]) -> _T:
+        """Read for somebody; nothing is written but a denial's line."""
+
+        def run() -> _T:
+            with self.database.read() as session:
+                return do(session, _actor(session, actor_id))
+
+        try:
+            return patiently(run, self._patience)
+        except Unavailable:
+            raise
+        except EngineError as denial:
+            self._deny(actor_id, action, uuid4(), denial)
+            raise
+
+    def _deny(self, actor_id: UUID, action: str, command_id: UUID, denial: EngineError) -> None:
+        logger.info("command.denied", extra={"action": action, "rule": denial.key})
+        with self.database.write() as session:
+            actor = facts.member(session, actor_id)
+            if actor is None:
+                return
+            writing = Writing(session, actor, datetime.now(UTC), min(actor.roles, default=Role.PRACTITIONER))
+            log.append(session, self._entry(writing, action, command_id, denial.key))
+
+    def _entry(self, writing: Writing, action: str, command_id: UUID, rule: str | None = None) -> log.Entry:
+        return log.Entry(
+            organization_id=writing.actor.organization_id,
+            at=writing.now,
+            action=action,
+            command_id=command_id,
+            actor_id=writing.actor.id,
+            role=writing.role,
+            os_uid=self._os_uid,
+            outcome=log.Result.ALLOWED if rule is None else log.Result.DENIED,
+            rule=rule,
+            record_id=writing.record_id,
+            subject_id=writing.subject_id,
+        )
+
+
+def patiently(run: Callable[[], _T], patience: timedelta) -> _T:
+    """Run again while the database does not answer, until patience runs out; then ``Unavailable`` passes."""
+    until = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            return run()
+        except Unavailable as outage:
+            if outage.variant != "database_unavailable" or time.monotonic() + _PAUSE >= until:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _actor(session: Session, actor_id: UUID) -> MemberFacts:
+    actor = facts.member(session, actor_id)
+    if actor is None or not actor.active:
+        raise NotFound("member")
+    return actor

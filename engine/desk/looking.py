@@ -1,0 +1,155 @@
+"""The desk for looking: records, transfers, previews, the log; each cut to what the reader may know."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from engine.audit import log
+from engine.desk.base import Commands, Writing, patiently
+from engine.errors import BadInput, Denied, NotFound
+from engine.records import facts, reading, transfers, visibility
+from engine.records.tables import Member, TextKind
+from engine.rules.facts import MemberFacts
+from engine.states.choices import BasisForm, Options
+from engine.states.transfer import TransferState
+from engine.views import ChainView, PreviewView, ReaderView, RecordView, StandingView, TransferView
+
+_LONGEST_TEXT = 20_000
+
+
+class LookingDesk(Commands):
+    """What a reader is told."""
+
+    def records(self, actor_id: UUID) -> list[RecordView]:
+        """List the records that the actor may look into."""
+        return self._look(actor_id, "record.list", lambda s, actor: reading.record_views(s, actor, _now()))
+
+    def record(self, actor_id: UUID, record_id: UUID) -> RecordView:
+        """Show a record with every item that the actor may see."""
+        return self._look(
+            actor_id,
+            "record.show",
+            lambda s, actor: reading.record_view(s, actor, record_id, _now(), with_items=True),
+        )
+
+    def content(self, actor_id: UUID, record_id: UUID, item_id: UUID) -> bytes:
+        """Read the bytes of one item that the actor may see."""
+
+        def do(session: Session, actor: MemberFacts) -> bytes:
+            body = visibility.read_content(session, actor.id, record_id, item_id, _now())
+            if body is None:
+                raise NotFound("record")
+            return body
+
+        return self._look(actor_id, "record.read", do)
+
+    def preview(self, actor_id: UUID, record_id: UUID, to_id: UUID, options: Options) -> PreviewView:
+        """Show what a transfer would move, withhold, cancel and delete; nothing is asked."""
+        return self._look(
+            actor_id,
+            "transfer.preview",
+            lambda s, actor: reading.preview_view(s, actor, record_id, to_id, options, _now()),
+        )
+
+    def transfer(self, actor_id: UUID, transfer_id: UUID) -> TransferView:
+        """Show a transfer as the actor may know it."""
+        return self._look(
+            actor_id, "transfer.show", lambda s, actor: reading.transfer_view(s, actor, transfer_id, _now())
+        )
+
+    def transfers(self, actor_id: UUID, state: TransferState | None = None) -> list[TransferView]:
+        """List the transfers that the actor may know of, newest first."""
+        return self._look(
+            actor_id, "transfer.list", lambda s, actor: reading.transfer_views(s, actor, state, _now())
+        )
+
+    def write_text(
+        self, actor_id: UUID, text_id: UUID, kind: TextKind, body: str, form: BasisForm | None = None
+    ) -> None:
+        """Write a reason, a basis or a message, which a command then names by its id (ST-2, MOVE-9)."""
+        if not body.strip():
+            raise Denied("ST-2") if kind is TextKind.REASON else BadInput("empty", field=kind.value)
+        if len(body) > _LONGEST_TEXT:
+            raise BadInput("too_long", field=kind.value, most=_LONGEST_TEXT)
+
+        def do(command: Writing) -> None:
+            transfers.add_text(
+                command.session,
+                {
+                    "id": text_id,
+                    "organization_id": command.actor.organization_id,
+                    "author_id": actor_id,
+                    "kind": kind,
+                    "body": body,
+                    "basis_form": form,
+                    "created_at": command.now,
+                },
+            )
+
+        self._command(actor_id, f"text.{kind}", do)
+
+    def verify_log(self) -> list[ChainView]:
+        """Walk every organization's log from its first line to its last (AUD-2)."""
+
+        def do() -> list[ChainView]:
+            with self.database.read() as session:
+                return [
+                    _chain(name, log.verify(session, organization_id))
+                    for organization_id, name in log.organizations(session)
+                ]
+
+        return patiently(do, self._patience)
+
+    def reader(self, actor_id: UUID) -> ReaderView:
+        """Say how somebody reads what they are told: in which language, in which time zone."""
+
+        def do(session: Session, actor: MemberFacts) -> ReaderView:
+            zone = facts.schedule(session, actor.organization_id).time_zone
+            return ReaderView(language=session.get_one(Member, actor.id).language, time_zone=zone)
+
+        return self._look(actor_id, "member.self", do)
+
+    def check_database_version(self) -> None:
+        """Raise ``Unavailable`` unless the database answers and is of exactly this version."""
+        patiently(self.database.check, self._patience)
+
+    def check_database_file(self) -> list[str]:
+        """Read the database's file from its first page to its last, and give what is wrong with it."""
+
+        def do() -> list[str]:
+            with self.database.read() as session:
+                found = session.scalars(text("PRAGMA quick_check(10)")).all()
+            return [str(line) for line in found if line != "ok"]
+
+        return patiently(do, self._patience)
+
+    def standing(self) -> StandingView:
+        """Say which transfers are open, and which of them are stuck (ST-5); ids alone, for operators."""
+
+        def do() -> StandingView:
+            with self.database.read() as session:
+                found = [transfers.row(session, transfer_id) for transfer_id in transfers.open_ids(session)]
+                return StandingView(
+                    open=[row.id for row in found],
+                    stuck=[row.id for row in found if row.stuck_cause is not None],
+                )
+
+        return patiently(do, self._patience)
+
+
+def _chain(name: str, found: log.Verification) -> ChainView:
+    broken = found.first_break
+    return ChainView(
+        organization_id=found.organization_id,
+        organization=name,
+        events=found.events,
+        head=found.head,
+        first_break=None if broken is None else broken.seq,
+        what=None if broken is None else broken.what,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

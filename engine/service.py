@@ -1,0 +1,297 @@
+"""
+The one door for everybody who commands or asks: backends, the command line, later HTTP and the console.
+
+Rules are asked first for a quick answer; the step's own transaction asks them again and decides. Errors are
+``EngineError``: ``Denied`` with the rule, ``NotFound``, ``BadInput``, ``Unavailable`` (ask again, same key).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID, uuid4, uuid5
+
+from sqlalchemy.orm import Session
+from temporalio.client import Client
+
+from engine.activities import decisions, denials, sweep
+from engine.activities.decisions import Judged
+from engine.desk.base import patiently
+from engine.desk.desk import Desk
+from engine.errors import EngineError, NotFound, Unavailable, of_key
+from engine.messages.transfer import (
+    REQUEST,
+    Accept,
+    Cancel,
+    Command,
+    Narrow,
+    Refuse,
+    Step,
+    StepResult,
+    TransferRequest,
+)
+from engine.records import facts, transfers
+from engine.records.tables import TextKind
+from engine.rules.transfers import told_to_new_owner
+from engine.states.choices import BasisForm, Options, Purpose
+from engine.temporal import commands
+from engine.temporal.connection import TASK_QUEUE
+from engine.views import SweepView, TransferView
+
+logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_C = TypeVar("_C", bound=Command)
+_W = TypeVar("_W", bound=TransferRequest | Command)
+
+#: How long a command waits for a server or a database that does not answer, before its caller must ask again.
+PATIENCE = timedelta(seconds=60)
+
+
+class Service:
+    """
+    Transfers: request, answer, change. What needs no durable transfer is at the ``desk``.
+
+    ``actor_id`` is who acts; ``os_uid`` says which user of the operating system typed it. A ``key`` chosen by
+    the sender gives a repetition the first answer (MOVE-3); without one, the same on the same state does.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        connect: Callable[[], Awaitable[Client]],
+        *,
+        task_queue: str = TASK_QUEUE,
+        os_uid: int | None = None,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self.desk = desk
+        self._database = desk.database
+        self._connect = connect
+        self._client: Client | None = None
+        self._task_queue = task_queue
+        self._os_uid = os_uid
+        self._patience = patience
+
+    async def request(  # noqa: PLR0913 - what a request says
+        self,
+        actor_id: UUID,
+        record_id: UUID,
+        to_id: UUID,
+        *,
+        purpose: Purpose,
+        options: Options | None = None,
+        basis: tuple[BasisForm, str] | None = None,
+        message: str | None = None,
+        key: str | None = None,
+        bulk_id: UUID | None = None,
+    ) -> TransferView:
+        """Ask a practitioner to take over a record (ELIG-1 to ELIG-9); it freezes until the answer."""
+        options = options or Options()
+        client = await self._server()
+        request = await self._in_thread(
+            lambda session: self._draft(session, actor_id, record_id, to_id, purpose, options, key, bulk_id)
+        )
+        basis_id = uuid5(request.transfer_id, "basis") if basis else None
+        message_id = uuid5(request.transfer_id, "message") if message else None
+        judged = request.model_copy(update={"basis_id": basis_id})
+        await self._quick(Step.OPEN, judged, decisions.judge_request, keyed=key is not None)
+        if basis_id is not None and basis is not None:
+            await self._write_text(actor_id, basis_id, TextKind.BASIS, basis[1], basis[0])
+        if message_id is not None and message is not None:
+            await self._write_text(actor_id, message_id, TextKind.MESSAGE, message)
+        request = judged.model_copy(update={"message_id": message_id})
+        await self._send(client, REQUEST, request, f"request/{request.transfer_id}", request)
+        return await self.show(actor_id, request.transfer_id)
+
+    async def accept(
+        self, actor_id: UUID, transfer_id: UUID, *, seen_version: int | None = None, key: str | None = None
+    ) -> TransferView:
+        """Take over the record (ST-T/accept): the decision and the hand-over are one transaction."""
+        command = Accept(**await self._command(actor_id, transfer_id, seen_version, key))
+        return await self._decide(Step.ACCEPT, command, decisions.judge_accept, keyed=key is not None)
+
+    async def refuse(
+        self,
+        actor_id: UUID,
+        transfer_id: UUID,
+        *,
+        reason: str,
+        seen_version: int | None = None,
+        key: str | None = None,
+    ) -> TransferView:
+        """Decline the record (ST-T/refuse), with a reason that the owner reads (ST-2)."""
+        fields = await self._command(actor_id, transfer_id, seen_version, key)
+        command = Refuse(**fields, reason_id=uuid5(fields["command_id"], "reason"))
+        await self._write_text(actor_id, command.reason_id, TextKind.REASON, reason)
+        return await self._decide(Step.REFUSE, command, decisions.judge_refuse, keyed=key is not None)
+
+    async def cancel(
+        self,
+        actor_id: UUID,
+        transfer_id: UUID,
+        *,
+        reason: str | None = None,
+        seen_version: int | None = None,
+        key: str | None = None,
+    ) -> TransferView:
+        """Take a request back (ST-T/cancel); the record is as it was (MOVE-7)."""
+        fields = await self._command(actor_id, transfer_id, seen_version, key)
+        reason_id = uuid5(fields["command_id"], "reason") if reason else None
+        if reason_id is not None and reason is not None:
+            await self._write_text(actor_id, reason_id, TextKind.REASON, reason)
+        command = Cancel(**fields, reason_id=reason_id)
+        return await self._decide(Step.CANCEL, command, decisions.judge_cancel, keyed=key is not None)
+
+    async def narrow(
+        self,
+        actor_id: UUID,
+        transfer_id: UUID,
+        options: Options,
+        *,
+        seen_version: int | None = None,
+        key: str | None = None,
+    ) -> TransferView:
+        """Move less than was asked, never more (MOVE-1)."""
+        command = Narrow(**await self._command(actor_id, transfer_id, seen_version, key), options=options)
+        return await self._decide(Step.NARROW, command, decisions.judge_narrow, keyed=key is not None)
+
+    async def show(self, actor_id: UUID, transfer_id: UUID) -> TransferView:
+        """Show a transfer to somebody who may know of it."""
+        return await asyncio.to_thread(self.desk.transfer, actor_id, transfer_id)
+
+    async def reconcile(self) -> SweepView:
+        """Bring rows and workflows together again, whatever was lost between them."""
+        result = await sweep.reconcile(await self._server(), self._database, self._task_queue)
+        return SweepView(**result.model_dump())
+
+    async def _decide(
+        self, step: Step, command: _C, judge: Callable[[Session, _C], Judged | None], *, keyed: bool
+    ) -> TransferView:
+        client = await self._server()
+        judged = await self._quick(step, command, judge, keyed=keyed)
+        if command.seen_version is None and judged is not None:
+            # A decision is made on the state that it was judged on, unless its sender says which (MOVE-3).
+            command = command.model_copy(update={"seen_version": judged.transfer.version})
+        start = await self._in_thread(lambda session: sweep.request_of(session, command.transfer_id))
+        await self._send(
+            client, step.value.removeprefix("transfer."), command, str(command.command_id), start
+        )
+        return await self.show(command.actor_id, command.transfer_id)
+
+    async def _send(
+        self,
+        client: Client,
+        update: str,
+        message: TransferRequest | Command,
+        update_id: str,
+        start: TransferRequest,
+    ) -> StepResult:
+        return await commands.send(
+            client,
+            update,
+            message,
+            update_id=update_id,
+            start=start,
+            task_queue=self._task_queue,
+            patience=self._patience,
+        )
+
+    async def _quick(
+        self,
+        step: Step,
+        what: _W,
+        judge: Callable[[Session, _W], _T | None],
+        *,
+        keyed: bool,
+    ) -> _T | None:
+        """Ask the rules before anything is started; a denial is logged here, since no step will run."""
+        try:
+            return await self._in_thread(lambda session: _judge(session, step, what, judge, keyed=keyed))
+        except Unavailable:
+            raise
+        except EngineError as denial:
+            await asyncio.to_thread(self._log_denial, step, what, denial)
+            told = told_to_new_owner(denial.key) if step is Step.ACCEPT else denial.key
+            raise (denial if told == denial.key else of_key(told)) from None
+
+    def _log_denial(self, step: Step, what: TransferRequest | Command, denial: EngineError) -> None:
+        logger.info(
+            "command.denied",
+            extra={"step": step, "transfer_id": str(what.transfer_id), "rule": denial.key},
+        )
+        with self._database.write() as session:
+            denials.write(session, step, what, denial, datetime.now(UTC), row=False)
+
+    def _draft(
+        self,
+        session: Session,
+        actor_id: UUID,
+        record_id: UUID,
+        to_id: UUID,
+        purpose: Purpose,
+        options: Options,
+        key: str | None,
+        bulk_id: UUID | None,
+    ) -> TransferRequest:
+        actor = facts.member(session, actor_id)
+        if actor is None:
+            raise NotFound("member")
+        if key is None:
+            before = transfers.finished_of_record(session, record_id)
+            key = f"{record_id}/{actor_id}/{to_id}/{options}/{before}"
+        return TransferRequest(
+            transfer_id=uuid5(actor.organization_id, key),
+            organization_id=actor.organization_id,
+            record_id=record_id,
+            actor_id=actor_id,
+            to_id=to_id,
+            purpose=purpose,
+            options=options,
+            bulk_id=bulk_id,
+            os_uid=self._os_uid,
+        )
+
+    async def _command(
+        self, actor_id: UUID, transfer_id: UUID, seen_version: int | None, key: str | None
+    ) -> dict[str, Any]:
+        """Make a command's fields; its id comes from the key, or is new: the rows answer repetitions."""
+        actor = await asyncio.to_thread(self.desk.facts_of, actor_id)
+        command_id = (
+            uuid4() if key is None else uuid5(actor.organization_id, f"{transfer_id}/{actor_id}/{key}")
+        )
+        return {
+            "transfer_id": transfer_id,
+            "command_id": command_id,
+            "actor_id": actor_id,
+            "seen_version": seen_version,
+            "os_uid": self._os_uid,
+        }
+
+    async def _write_text(
+        self, actor_id: UUID, text_id: UUID, kind: TextKind, body: str, form: BasisForm | None = None
+    ) -> None:
+        await asyncio.to_thread(self.desk.write_text, actor_id, text_id, kind, body, form)
+
+    async def _server(self) -> Client:
+        if self._client is None:
+            self._client = await self._connect()
+        return self._client
+
+    async def _in_thread(self, read: Callable[[Session], _T]) -> _T:
+        def run() -> _T:
+            with self._database.read() as session:
+                return read(session)
+
+        return await asyncio.to_thread(patiently, run, self._patience)
+
+
+def _judge(
+    session: Session, step: Step, what: _W, judge: Callable[[Session, _W], _T | None], *, keyed: bool
+) -> _T | None:
+    earlier = denials.earlier_line(session, step, what) if keyed else None
+    if earlier is None:
+        return judge(session, what)
+    if earlier.rule is not None:
+        raise of_key(earlier.rule)
+    return None

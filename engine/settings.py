@@ -1,0 +1,144 @@
+"""The settings, from PASSATION_* variables or a caller, and the data folder that they name."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.errors import BadInput
+
+Language = Literal["fr", "en"]
+
+_OWNER_ONLY: Final = 0o700
+
+
+class Ports(BaseModel):
+    """The loopback ports of an embedded Temporal server: gRPC, HTTP, and the Web UI where there is one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    grpc: int
+    http: int
+    ui: int | None = None
+
+
+class Running(BaseModel):
+    """What `run.json` says about the embedded server and its worker; without pids, what ran here last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ports: Ports
+    namespace: str = "default"
+    supervisor_pid: int | None = None
+    server_pid: int | None = None
+    worker_pid: int | None = None
+
+    @property
+    def address(self) -> str:
+        """Give the address that clients connect to."""
+        return f"127.0.0.1:{self.ports.grpc}"
+
+    @property
+    def ui_url(self) -> str | None:
+        """Give the address of the Web UI, where there is one."""
+        return None if self.ports.ui is None else f"http://127.0.0.1:{self.ports.ui}"
+
+
+class Settings(BaseSettings):
+    """Where the data is, which Temporal server is used, which language is spoken."""
+
+    model_config = SettingsConfigDict(env_prefix="PASSATION_", frozen=True)
+
+    #: The data folder.
+    data: Path = Path("passation-data")
+    #: ``None``: whoever shows a sentence decides.
+    language: Language | None = None
+    #: A server other than the one of the data folder; goes before TEMPORAL_ADDRESS.
+    temporal_address: str | None = None
+    #: Goes before TEMPORAL_NAMESPACE; Temporal's own default is "default".
+    temporal_namespace: str | None = None
+    #: The `temporal` command that runs the embedded server, where it is not the one on the PATH.
+    temporal_cli: Path | None = None
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def load(cls, *, data: Path | None = None, language: Language | None = None) -> Self:
+        """Read the environment, under what the caller gives. Raises ``BadInput`` with the setting's name."""
+        given: dict[str, Any] = {"data": data, "language": language}
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            name = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise BadInput("setting", name=name) from None
+
+    @property
+    def database_file(self) -> Path:
+        """The application's database: the truth."""
+        return self.data / "passation.db"
+
+    @property
+    def temporal_file(self) -> Path:
+        """The embedded Temporal server's own store; it can be lost without losing a transfer."""
+        return self.data / "temporal.db"
+
+    @property
+    def run_file(self) -> Path:
+        """What runs on this folder, and the ports that it used."""
+        return self.data / "run.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the one that runs the server and worker of this folder."""
+        return self.data / "dev.lock"
+
+    @property
+    def server_log(self) -> Path:
+        """What the embedded server says."""
+        return self.data / "server.log"
+
+    @property
+    def worker_log(self) -> Path:
+        """What the embedded worker says."""
+        return self.data / "worker.log"
+
+    def make_folder(self) -> None:
+        """Create the data folder, for its owner only."""
+        self.data.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+
+    def last_run(self) -> Running | None:
+        """Read `run.json`; ``None`` when there is none, or none that can be read."""
+        try:
+            return Running.model_validate_json(self.run_file.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def running(self) -> Running | None:
+        """Give what runs on this folder now; ``None`` when its supervisor is gone."""
+        last = self.last_run()
+        if last is None or last.supervisor_pid is None or not _is_alive(last.supervisor_pid):
+            return None
+        return last
+
+    def write_run(self, run: Running) -> None:
+        """Write `run.json` at once: a reader sees the old one or the new one."""
+        described = {"address": run.address, "ui_url": run.ui_url, **run.model_dump()}
+        draft = self.run_file.with_suffix(f".{os.getpid()}.tmp")
+        draft.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+        draft.replace(self.run_file)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,93 @@
+"""Send a request or a decision to a transfer's workflow, and wait for its outcome through short outages."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from engine.errors import EngineError, Unavailable, of_key
+from engine.messages.transfer import WORKFLOW, Message, StepResult, TransferRequest, workflow_id
+
+#: What passes when the server is back.
+_PASSING: Final = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.ABORTED,
+        # "transport error": the connection broke under the request, so nobody knows whether it arrived.
+        RPCStatusCode.UNKNOWN,
+        # A worker that died with the workflow's task in its hands: the next one takes it.
+        RPCStatusCode.FAILED_PRECONDITION,
+    }
+)
+_PAUSE: Final = 0.5
+
+
+async def send(
+    client: Client,
+    update: str,
+    message: Message,
+    *,
+    update_id: str,
+    start: TransferRequest,
+    task_queue: str,
+    patience: timedelta,
+) -> StepResult:
+    """
+    Send an update, starting the workflow from ``start`` where none runs, and give its outcome.
+
+    Sent again under the same id while nobody answers: it is executed once. Raises the ``EngineError`` that
+    denied, or ``Unavailable`` when ``patience`` runs out; the message may then still be executed later.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience.total_seconds()
+    while True:
+        left = until - loop.time()
+        operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            WORKFLOW,
+            start,
+            id=workflow_id(start.transfer_id),
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=f"record {start.record_id}",
+        )
+        try:
+            answer: StepResult = await client.execute_update_with_start_workflow(
+                update,
+                message,
+                id=update_id,
+                result_type=StepResult,
+                rpc_timeout=timedelta(seconds=max(left, 1.0)),
+                start_workflow_operation=operation,
+            )
+        except WorkflowUpdateFailedError as failure:
+            raise _denial(failure) from None
+        except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
+            # The start failed with the update; asyncio prints a failure that nobody asked about.
+            with suppress(RPCError):
+                await operation.workflow_handle()
+            if isinstance(error, RPCError) and error.status not in _PASSING:
+                raise
+        else:
+            return answer
+        if loop.time() + _PAUSE >= until:
+            raise Unavailable("no_answer")
+        await asyncio.sleep(_PAUSE)
+
+
+def _denial(failure: WorkflowUpdateFailedError) -> EngineError:
+    cause = failure.cause
+    if isinstance(cause, ApplicationError) and cause.type is not None:
+        return of_key(cause.type)
+    return Unavailable("no_answer")

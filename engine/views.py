@@ -1,0 +1,158 @@
+"""What the service answers: plain models in the words of the field, ready for JSON."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.rules.content import ContentClass, Outcome
+from engine.rules.facts import RecordStatus, Relation
+from engine.states.choices import Options, Purpose, Role
+from engine.states.transfer import Party, TransferState
+
+
+class View(BaseModel):
+    """An answer; written to JSON under the names of the field."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True, validate_by_name=True)
+
+
+class OrganizationView(View):
+    """An organization and its first administrator."""
+
+    id: UUID
+    name: str
+    language: str
+    time_zone: str
+    administrator_id: UUID
+
+
+class MemberView(View):
+    """A member as colleagues know them."""
+
+    id: UUID
+    email: str
+    first_name: str
+    last_name: str
+    title: str
+    language: str
+    roles: list[Role]
+    active: bool
+
+    @property
+    def name(self) -> str:
+        """First and last name."""
+        return f"{self.first_name} {self.last_name}"
+
+
+class ReaderView(View):
+    """How somebody reads: their language, and the time zone of their organization."""
+
+    language: str
+    time_zone: str
+
+
+class ItemView(View):
+    """One item that the reader may see; ``archived`` where it stands in a read-only copy."""
+
+    id: UUID
+    item_class: ContentClass = Field(alias="class")
+    author: str | None
+    at: datetime
+    state: str | None
+    label: str | None
+    sha256: str | None
+    archived: bool
+    #: The text of a note, a task or a memo; a file's bytes are read one by one.
+    text: str | None = None
+
+
+class RecordView(View):
+    """A record as its owner, a collaborator or the holder of a copy sees it."""
+
+    id: UUID
+    number: str
+    title: str
+    clients: list[str]
+    status: RecordStatus
+    confidential: bool
+    opened_on: str
+    email: str | None
+    reason_for_consultation: str | None
+    owner: str
+    relation: Relation
+    #: The open transfer that freezes it, if there is one.
+    open_transfer_id: UUID | None
+    items: list[ItemView] = []
+
+
+class ClassLine(View):
+    """How many items of a class meet which outcome."""
+
+    item_class: ContentClass = Field(alias="class")
+    outcome: Outcome
+    count: int
+
+
+class PreviewView(View):
+    """What a transfer would do, before anything is asked."""
+
+    record_id: UUID
+    record_number: str
+    to: str
+    options: Options
+    #: Whether an archived copy will be kept, by choice or because a rule demands it (MOVE-8, MOVE-11).
+    copy_kept: bool
+    items: list[ClassLine]
+
+
+class TransferView(View):
+    """A transfer as the reader may know it (VIS-3, VIS-12); what they may not know is ``None``."""
+
+    id: UUID
+    state: TransferState
+    must_act: Party
+    version: int
+    purpose: Purpose | None = None
+    record_id: UUID | None = None
+    record_number: str | None = None
+    owner: str | None = None
+    new_owner: str | None = None
+    asked_by: str | None = None
+    options: Options | None = None
+    asked_at: datetime
+    respond_by: datetime | None = None
+    decided_at: datetime | None = None
+    reason: str | None = None
+    basis: str | None = None
+    message: str | None = None
+    failed_rule: str | None = None
+    stuck_cause: str | None = None
+    items: list[ClassLine] = []
+
+
+class ChainView(View):
+    """What a walk over an organization's log found."""
+
+    organization_id: UUID
+    organization: str
+    events: int
+    head: str
+    first_break: int | None
+    what: str | None
+
+
+class SweepView(View):
+    """What a sweep found and mended."""
+
+    open_transfers: int
+    restarted: int
+    woken: int
+    texts_swept: int
+
+
+class StandingView(View):
+    """Which transfers are open, and which of those cannot be carried out (ST-5)."""
+
+    open: list[UUID]
+    stuck: list[UUID]

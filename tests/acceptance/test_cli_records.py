@@ -1,0 +1,242 @@
+"""Organizations, members, records and what is in them, by the commands that a person types."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.catalogue import label
+from tests.acceptance.command import ADMIN, BOTH, COORDINATOR, FOREIGN, INACTIVE, LEA, MAX, UNKNOWN, Cli
+
+
+class TestOrganizations:
+    def test_a_first_organization_makes_folder_and_database(self, tmp_path: Path) -> None:
+        cli = Cli(tmp_path / "new" / "data")
+
+        answer = cli.process("org", "create", "Clinique", "--administrator", "marie.roy@x.example", "--json")
+
+        assert (answer.code, answer.err) == (0, "")
+        assert answer.json.keys() == {"id", "name", "language", "time_zone", "administrator_id"}
+        assert cli.data.stat().st_mode & 0o777 == 0o700
+        (member,) = cli.done("member", "list", "--as", "marie.roy@x.example")["members"]
+        assert (member["first_name"], member["last_name"]) == ("Marie", "Roy")
+        assert member["roles"] == ["administrator"]
+
+    def test_without_a_database_every_other_command_says_so(self, tmp_path: Path) -> None:
+        cli = Cli(tmp_path / "nothing")
+
+        answer = cli.process("member", "list", "--as", LEA, "--json")
+
+        assert (answer.code, answer.out) == (3, "")
+        assert answer.error["key"] == "unavailable/database_missing"
+        assert not cli.data.exists()
+
+    def test_the_same_name_twice(self, cli: Cli) -> None:
+        answer = cli("org", "create", "Clinique du Nord", "--administrator", "a@b.example", "--json")
+
+        assert (answer.code, answer.error["key"]) == (2, "bad_input/organization_exists")
+
+
+class TestMembers:
+    def test_list(self, cli: Cli) -> None:
+        members = cli.done("member", "list", "--as", LEA)["members"]
+
+        assert [m["email"] for m in members] == [ADMIN, MAX, COORDINATOR, INACTIVE, BOTH, LEA]
+        assert members[-1] | {"id": None} == {
+            "id": None,
+            "email": LEA,
+            "first_name": "Léa",
+            "last_name": "Roy",
+            "title": "Psychologue",
+            "language": "fr",
+            "roles": ["practitioner"],
+            "active": True,
+        }
+
+    def test_several_roles(self, cli: Cli) -> None:
+        member = cli.done(
+            "member", "add", "two@nord.example", "--as", ADMIN, "--first-name", "A", "--last-name", "B",
+            "--title", "Psychologue", "--role", "practitioner", "--role", "coordinator", "--language", "en",
+        )  # fmt: skip
+
+        assert (sorted(member["roles"]), member["language"]) == (["coordinator", "practitioner"], "en")
+
+    def test_role_4_only_an_administrator_adds_one(self, cli: Cli) -> None:
+        answer = cli.process(
+            "member", "add", "x@nord.example", "--as", LEA, "--first-name", "A", "--last-name", "B",
+            "--title", "C", "--json",
+        )  # fmt: skip
+
+        assert (answer.code, answer.out) == (1, "")
+        assert answer.error["key"] == "ROLE-4/administrator"
+
+    def test_who_is_nobody_and_who_is_inactive_read_alike(self, cli: Cli) -> None:
+        """VIS-11: whoever left has no place here any more."""
+        unknown, inactive = (cli("record", "list", "--as", who, "--json") for who in (UNKNOWN, INACTIVE))
+
+        assert (unknown.code, unknown.error["key"]) == (1, "VIS-11/member")
+        assert unknown == inactive
+
+    def test_one_address_in_two_organizations(self, cli: Cli) -> None:
+        unclear = cli("member", "list", "--as", BOTH, "--json")
+        clear = cli.done("member", "list", "--as", BOTH, "--organization", "Clinique du Sud")
+
+        assert (unclear.code, unclear.error["key"]) == (2, "bad_input/several_organizations")
+        assert [m["email"] for m in clear["members"]] == ["admin@sud.example", FOREIGN, BOTH]
+
+
+class TestRecords:
+    def test_show_has_the_items_with_the_texts_of_notes(self, cli: Cli, record: str) -> None:
+        answer = cli.process("record", "show", record, "--as", LEA, "--json")
+
+        shown = answer.json
+        assert answer.code == 0
+        assert (shown["number"], shown["title"], shown["clients"]) == (
+            record,
+            "Anxiété",
+            ["Dominique Tremblay"],
+        )
+        assert (shown["relation"], shown["open_transfer_id"]) == ("owner", None)
+        assert {item["class"] for item in shown["items"]} == {
+            "details", "note", "confidential_note", "raw_data", "upcoming_appointment",
+        }  # fmt: skip
+        assert {i["class"]: i["text"] for i in shown["items"] if i["text"]} == {
+            "note": "Première rencontre.",
+            "confidential_note": "À revoir.",
+        }
+
+    def test_by_id_as_by_number(self, cli: Cli, record: str) -> None:
+        shown = cli.done("record", "show", record, "--as", LEA)
+
+        assert cli.done("record", "show", shown["id"], "--as", LEA) == shown
+
+    def test_list_for_people(self, cli: Cli, record: str) -> None:
+        answer = cli("record", "list", "--as", LEA)
+
+        assert answer.code == 0
+        for words in (record, "Anxiété", "Dominique Tremblay", "Léa Roy", "responsable"):
+            assert words in answer.out
+
+    def test_vis_11_somebody_elses_record_reads_as_none(self, cli: Cli, record: str) -> None:
+        hidden = cli("record", "show", record, "--as", MAX, "--json")
+        nothing = cli("record", "show", "D-99999", "--as", MAX, "--json")
+        foreign = cli("record", "show", record, "--as", FOREIGN, "--json")
+
+        assert (hidden.code, hidden.error["key"]) == (1, "VIS-11/record")
+        assert hidden == nothing == foreign
+
+    def test_a_number_is_taken_once(self, cli: Cli, record: str) -> None:
+        answer = cli(
+            "record", "add", "--as", LEA, "--title", "T", "--client", "C", "--number", record, "--json"
+        )
+
+        assert (answer.code, answer.error["key"]) == (2, "bad_input/number")
+
+    def test_opening_date(self, cli: Cli) -> None:
+        added = cli.done(
+            "record", "add", "--as", LEA, "--title", "T", "--client", "C", "--opened-on", "2024-02-29",
+            "--reason", "Sommeil", "--confidential",
+        )  # fmt: skip
+
+        assert (added["opened_on"], added["reason_for_consultation"]) == ("2024-02-29", "Sommeil")
+        assert added["confidential"]
+
+
+class TestNotes:
+    def test_from_the_standard_input_then_edited_then_signed(self, cli: Cli, record: str) -> None:
+        added = cli("note", "add", record, "--as", LEA, "--json", stdin="Un deuxième\nentretien.\n".encode())
+        note: str = added.json["id"]
+        edited = cli("note", "edit", record, note, "--as", LEA, "--json", stdin="Corrigé.".encode())
+        cli.done("note", "sign", record, note, "--as", LEA)
+
+        assert (added.code, edited.code) == (0, 0)
+        items = cli.done("record", "show", record, "--as", LEA)["items"]
+        assert [(i["text"], i["state"]) for i in items if i["id"] == note] == [("Corrigé.", "signed")]
+
+    def test_vis_5_a_signed_note_never_changes_and_the_text_is_given_back(
+        self, cli: Cli, record: str
+    ) -> None:
+        items = cli.done("record", "show", record, "--as", LEA)["items"]
+        signed = next(item["id"] for item in items if item["state"] == "signed")
+
+        for_programs = cli("note", "edit", record, signed, "--as", LEA, "--text", "Autre.", "--json")
+        for_people = cli("note", "edit", record, signed, "--as", LEA, "--text", "Autre.")
+
+        assert (for_programs.code, for_programs.json) == (1, {"text": "Autre."})
+        assert for_programs.error["key"] == "VIS-5/signed"
+        assert (for_people.out, "Autre." in for_people.err) == ("Autre.\n", False)
+
+    def test_empty_and_not_utf_8(self, cli: Cli, record: str) -> None:
+        empty = cli("note", "add", record, "--as", LEA, "--text", "  ", "--json")
+        latin = cli("note", "add", record, "--as", LEA, "--json", stdin="é".encode("latin-1"))
+
+        assert (empty.code, empty.error["key"]) == (2, "bad_input/empty")
+        assert (latin.code, latin.error["key"]) == (2, "bad_input/encoding")
+
+    @pytest.mark.parametrize("note", ["abc", "00000000-0000-4000-8000-000000000000"])
+    def test_a_note_that_is_not_there(self, cli: Cli, record: str, note: str) -> None:
+        answer = cli("note", "sign", record, note, "--as", LEA, "--json")
+
+        assert (answer.code, answer.error["key"]) == (1, "VIS-11/note")
+
+
+class TestDocumentsAndAppointments:
+    def test_a_document_keeps_its_name(self, cli: Cli, record: str, tmp_path: Path) -> None:
+        file = tmp_path / "lettre.pdf"
+        file.write_bytes(b"%PDF-1.7 \xff")
+
+        added = cli.done("document", "add", record, str(file), "--as", LEA, "--confidential")
+
+        items = cli.done("record", "show", record, "--as", LEA)["items"]
+        (found,) = [item for item in items if item["id"] == added["id"]]
+        assert (found["class"], found["label"]) == ("confidential_document", "lettre.pdf")
+
+    def test_a_file_that_cannot_be_read_is_not_named(self, cli: Cli, record: str) -> None:
+        answer = cli("document", "add", record, "/nowhere/Tremblay.pdf", "--as", LEA, "--json")
+
+        assert (answer.code, answer.error["key"]) == (2, "bad_input/file")
+        assert "Tremblay" not in answer.err
+
+    def test_an_appointment_is_in_the_organizations_time_zone(self, cli: Cli, record: str) -> None:
+        items = cli.done("record", "show", record, "--as", LEA)["items"]
+
+        (booked,) = [item["at"] for item in items if item["class"] == "upcoming_appointment"]
+        assert booked.startswith("2099-01-05T15:00:00")
+
+    @pytest.mark.parametrize(
+        ("length", "key"),
+        [
+            (["--ends", "2099-01-05T09:00"], "bad_input/appointment_ends"),
+            ([], "bad_input/appointment_length"),
+            (["--minutes", "5", "--ends", "2099-01-05T11:00"], "bad_input/appointment_length"),
+            (["--ends", "tomorrow"], "bad_input/bad_value"),
+        ],
+    )
+    def test_an_appointment_has_one_end(self, cli: Cli, record: str, length: list[str], key: str) -> None:
+        answer = cli(
+            "appointment", "add", record, "--as", LEA, "--starts", "2099-01-05T10:00", *length, "--json"
+        )
+
+        assert (answer.code, answer.error["key"]) == (2, key)
+
+
+def test_people_read_the_same_in_french_and_in_english(cli: Cli, record: str) -> None:
+    """The member's language, unless another one is asked for; the words of records are not translated."""
+    french = cli("record", "show", record, "--as", LEA)
+    english = cli("record", "show", record, "--as", LEA, "--lang", "en")
+
+    assert (label("item/note", "fr") in french.out, "progress note" in english.out) == (True, True)
+    assert "Première rencontre." in english.out
+
+
+def test_errors_are_one_object_for_programs(cli: Cli) -> None:
+    answer = cli("record", "show", "D-1", "--as", LEA, "--json")
+
+    assert json.loads(answer.err) == {
+        "error": {
+            "code": "VIS-11",
+            "variant": "record",
+            "key": "VIS-11/record",
+            "message": answer.error["message"],
+        }
+    }
