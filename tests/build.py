@@ -21,7 +21,6 @@ from engine.audit import log
 from engine.records.tables import (
     Appointment,
     AppointmentState,
-    BasisForm,
     Client,
     Content,
     Document,
@@ -50,7 +49,7 @@ from engine.records.tables import (
 )
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, same_title
-from engine.states.choices import Options, Purpose, RawDataChoice, Role, ShareLevel
+from engine.states.choices import BasisForm, Options, Purpose, RawDataChoice, Role, ShareLevel
 from engine.states.transfer import OPEN_STATES, TransferState
 
 #: When everything happens, unless a test says otherwise: a Monday morning in Montréal.

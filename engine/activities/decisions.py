@@ -59,8 +59,6 @@ def judge_request(session: Session, request: TransferRequest) -> tuple[MemberFac
     role = rules.check_request(
         actor, record, new_owner, request.options, policy, has_basis=request.basis_id is not None
     )
-    _check_text(session, request.basis_id, actor, TextKind.BASIS)
-    _check_text(session, request.message_id, actor, TextKind.MESSAGE)
     return actor, record, role
 
 
@@ -70,6 +68,9 @@ def open_transfer(session: Session, request: TransferRequest, at: datetime) -> N
     if judged is None:
         return
     actor, record, role = judged
+    # Here, not with the rules: these are asked first by the service, before the texts are written.
+    _check_text(session, request.basis_id, actor, TextKind.BASIS)
+    _check_text(session, request.message_id, actor, TextKind.MESSAGE)
     state = advance(TransferState.REQUESTED, TransferTrigger.OPEN, Facts(rules_pass=True))
     add_row(session, request, record, role, state, at)
     outbox.tell(

@@ -134,7 +134,7 @@ class PeopleDesk(Commands):
 
         def do(command: Writing) -> None:
             record = command.record(record_id)
-            command.role = rules.check_write(command.actor, record)
+            command.role = rules.check_restrict(command.actor, record)
             named = None if member_id is None else facts.member(command.session, member_id)
             if member_id is not None and (
                 named is None or named.organization_id != command.actor.organization_id

@@ -194,7 +194,7 @@ def hand_over(session: Session, handover: Handover) -> list[ClassCount]:
     """
     Close the live holding and open the new owner's, item by item as the plan says; give the counts.
 
-    Raises ``Stuck`` where the bytes of something that must move are missing (ST-5). The caller commits or
+    Raises ``Stuck`` where the bytes of any item are missing (ST-5). The caller commits or
     rolls back; the transfer's own row must have left its open state before (the freeze ends with it).
     """
     old = session.scalars(

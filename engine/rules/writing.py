@@ -43,8 +43,13 @@ def check_book(actor: MemberFacts, record: RecordFacts) -> Role:
     return check_write(actor, record)
 
 
+def check_restrict(actor: MemberFacts, record: RecordFacts) -> Role:
+    """Judge who notes a client's restriction: at any time, since the list is the client's (ELIG-4)."""
+    return check_book(actor, record)
+
+
 def unseen(record: RecordFacts | None) -> Denied | NotFound:
-    """Say to somebody who cannot look into a record why: the rule, if they may know of the record (VIS-11)."""
+    """Say why somebody cannot look into a record: the rule, if they may know of it (VIS-11)."""
     if record is not None and record.relation is Relation.NEW_OWNER:
         return Denied("VIS-3")
     if record is not None and record.relation is Relation.COLLABORATOR:

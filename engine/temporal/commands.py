@@ -31,6 +31,8 @@ _PASSING: Final = frozenset(
         RPCStatusCode.FAILED_PRECONDITION,
     }
 )
+#: The server's name for an accepted update whose workflow was ended from outside.
+_ENDED_BEFORE_ANSWER: Final = "AcceptedUpdateCompletedWorkflow"
 _PAUSE: Final = 0.5
 
 
@@ -72,7 +74,10 @@ async def send(
                 start_workflow_operation=operation,
             )
         except WorkflowUpdateFailedError as failure:
-            raise _denial(failure) from None
+            if not _lost(failure):
+                raise _denial(failure) from None
+            # Temporal remembers that, so it needs another id; the log knows the command by its own.
+            update_id = f"{update_id}/again"
         except (WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
             # The start failed with the update; asyncio prints a failure that nobody asked about.
             with suppress(RPCError):
@@ -84,6 +89,11 @@ async def send(
         if loop.time() + _PAUSE >= until:
             raise Unavailable("no_answer")
         await asyncio.sleep(_PAUSE)
+
+
+def _lost(failure: WorkflowUpdateFailedError) -> bool:
+    """Say whether the workflow was terminated or cancelled before it could answer: no outcome at all."""
+    return isinstance(failure.cause, ApplicationError) and failure.cause.type == _ENDED_BEFORE_ANSWER
 
 
 def _denial(failure: WorkflowUpdateFailedError) -> EngineError:

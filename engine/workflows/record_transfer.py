@@ -41,6 +41,8 @@ with workflow.unsafe.imports_passed_through():
         Wake,
     )
 
+# `run` waits for every answer. Temporal's own cancel does not: whoever is left without one asks again.
+_LEFT = workflow.HandlerUnfinishedPolicy.ABANDON
 _SOON = timedelta(seconds=1)
 _STUCK_FIRST, _STUCK_MOST = timedelta(seconds=10), timedelta(minutes=15)
 
@@ -178,29 +180,45 @@ class RecordTransfer:
             )
         workflow.set_current_details("\n\n".join(lines))
 
-    @workflow.update(name=REQUEST, description="The outcome of the request itself; changes nothing.")
+    @workflow.update(
+        name=REQUEST,
+        description="The outcome of the request itself; changes nothing.",
+        unfinished_policy=_LEFT,
+    )
     async def request(self, request: TransferRequest) -> StepResult:
         """Answer whoever starts the workflow with what its first step decided."""
         await workflow.wait_condition(lambda: self._opened is not None)
         assert self._opened is not None  # noqa: S101 - waited for above
         return _allowed(self._opened, _same_request(self._request, request))
 
-    @workflow.update(name="accept", description="The new owner takes responsibility for the record.")
+    @workflow.update(
+        name="accept",
+        description="The new owner takes responsibility for the record.",
+        unfinished_policy=_LEFT,
+    )
     async def accept(self, command: Accept) -> StepResult:
         """Hand the record over."""
         return await self._decide(Step.ACCEPT, command)
 
-    @workflow.update(name="refuse", description="The new owner declines; the reason's id is required.")
+    @workflow.update(
+        name="refuse",
+        description="The new owner declines; the reason's id is required.",
+        unfinished_policy=_LEFT,
+    )
     async def refuse(self, command: Refuse) -> StepResult:
         """Give the record back."""
         return await self._decide(Step.REFUSE, command)
 
-    @workflow.update(name="cancel", description="The owner, or who asked, takes the request back.")
+    @workflow.update(
+        name="cancel", description="The owner, or who asked, takes the request back.", unfinished_policy=_LEFT
+    )
     async def cancel(self, command: Cancel) -> StepResult:
         """Take the request back."""
         return await self._decide(Step.CANCEL, command)
 
-    @workflow.update(name="narrow", description="The one who asked moves less than before.")
+    @workflow.update(
+        name="narrow", description="The one who asked moves less than before.", unfinished_policy=_LEFT
+    )
     async def narrow(self, command: Narrow) -> StepResult:
         """Move less than was asked."""
         return await self._decide(Step.NARROW, command)

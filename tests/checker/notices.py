@@ -1,0 +1,123 @@
+"""The outbox: who is told of what, once; clients of cancelled appointments only (NOTE-1, NOTE-2, MOVE-7)."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from tests.checker.base import Rows, rule
+
+#: What is told of which step.
+_KINDS = {
+    "transfer.open": "asked",
+    "transfer.accept": "accepted",
+    "transfer.refuse": "refused",
+    "transfer.cancel": "cancelled",
+    "transfer.expire": "expired",
+    "transfer.narrow": "narrowed",
+    "transfer.remind": "reminder",
+}
+
+
+@rule("NOTE-1")
+def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """For each step exactly those concerned have one notice, but the one who acted."""
+    told: dict[str, Counter[tuple[str, str]]] = {}
+    for cause_id, kind, member_id in db.execute(
+        "SELECT cause_id, kind, member_id FROM outbox WHERE member_id IS NOT NULL AND kind <> 'needs_you'"
+    ):
+        told.setdefault(cause_id, Counter())[kind, member_id] += 1
+    for transfer_id, command_id, action, actor_id, target, *parties in db.execute("""
+        SELECT t.id, e.command_id, e.action, e.actor_id, e.state_to, t.from_id, t.to_id, t.asked_by_id
+        FROM events e JOIN transfers t ON t.id = e.transfer_id
+        WHERE e.state_to IS NOT NULL AND e.action IN ('transfer.open', 'transfer.accept', 'transfer.refuse',
+            'transfer.cancel', 'transfer.expire', 'transfer.narrow', 'transfer.remind')
+    """):
+        owner, new_owner, asker = parties
+        if target == "failed":
+            expected = {("failed", asker)}
+        elif action == "transfer.remind":
+            expected = {("reminder", new_owner)}
+        elif action == "transfer.open":
+            expected = {("asked", member) for member in {owner, new_owner} - {actor_id}}
+        else:
+            expected = {(_KINDS[action], member) for member in {*parties} - {actor_id}}
+        if told.pop(command_id, Counter()) != Counter(expected):
+            yield transfer_id, action, command_id
+    for cause_id in told:
+        yield "nothing happened", cause_id
+
+
+@rule("NOTE-1")
+def told_of_their_own_act(db: sqlite3.Connection) -> Rows:
+    """Nobody is told of what they did, but the asker whose request failed."""
+    return db.execute("""
+        SELECT o.id, o.kind FROM outbox o
+        JOIN events e ON e.command_id = o.cause_id AND e.actor_id = o.member_id
+        WHERE o.kind <> 'failed'
+    """)
+
+
+@rule("ST-1")
+def nobody_was_asked_to_decide(db: sqlite3.Connection) -> Rows:
+    """Whoever waits for a coordinator is told to one, or without one to an administrator; nobody else is."""
+    return db.execute("""
+        WITH escalated AS (
+            SELECT transfer_id, command_id, organization_id, at FROM events
+            WHERE action = 'transfer.escalate'),
+        acted AS (SELECT command_id, actor_id FROM events WHERE actor_id IS NOT NULL),
+        decider AS (
+            SELECT m.organization_id, m.id, m.created_at, r.role
+            FROM members m JOIN member_roles r ON r.member_id = m.id
+            WHERE m.active = 1 AND r.role IN ('coordinator', 'administrator'))
+        SELECT x.transfer_id, 'untold' FROM escalated x
+        WHERE EXISTS (SELECT 1 FROM decider d WHERE d.organization_id = x.organization_id
+            AND d.created_at <= x.at AND (d.role = 'coordinator' OR NOT EXISTS (SELECT 1 FROM decider c
+                WHERE c.organization_id = x.organization_id AND c.role = 'coordinator'))
+            AND d.id NOT IN (SELECT actor_id FROM acted WHERE command_id = x.command_id)
+            AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.cause_id = x.command_id AND o.kind = 'needs_you'
+                AND o.member_id = d.id))
+        UNION ALL
+        SELECT o.transfer_id, 'for nothing' FROM outbox o
+        WHERE o.kind = 'needs_you' AND o.cause_id NOT IN (SELECT command_id FROM escalated)
+        UNION ALL
+        SELECT o.transfer_id, 'somebody else' FROM outbox o
+        WHERE o.kind = 'needs_you' AND o.member_id NOT IN (SELECT member_id FROM member_roles
+            WHERE role IN ('coordinator', 'administrator'))
+    """)
+
+
+@rule("NOTE-2")
+def client_not_told_once(db: sqlite3.Connection) -> Rows:
+    """The client of a cancelled appointment is told once, with the cancellation's sequence number."""
+    return db.execute("""
+        SELECT h.transfer_id, a.item_id, count(o.id) FROM handover h
+        JOIN manifest m ON m.transfer_id = h.transfer_id AND m.item_class = 'upcoming_appointment'
+        JOIN appointments a ON a.item_id = m.item_id
+        LEFT JOIN outbox o ON o.subject_id = a.item_id AND o.kind = 'appointment_cancelled'
+            AND o.client_id = a.client_id AND o.transfer_id = h.transfer_id AND o.sequence = a.sequence
+        WHERE a.client_id IS NOT NULL GROUP BY h.transfer_id, a.item_id HAVING count(o.id) <> 1
+    """)
+
+
+@rule("MOVE-7")
+def client_told_of_something_else(db: sqlite3.Connection) -> Rows:
+    """A client hears of nothing but the appointments that a hand-over cancelled."""
+    return db.execute("""
+        SELECT o.id, o.kind FROM outbox o WHERE o.client_id IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM manifest m JOIN handover h ON h.transfer_id = m.transfer_id
+            WHERE m.transfer_id = o.transfer_id AND m.item_id = o.subject_id
+                AND m.item_class = 'upcoming_appointment' AND m.outcome = 'cancelled'
+                AND o.kind = 'appointment_cancelled')
+    """)
+
+
+@rule("NOTE-1")
+def kind_and_recipient_do_not_match(db: sqlite3.Connection) -> Rows:
+    """A notice to a member is about the transfer; only a notice to a client is about an appointment."""
+    return db.execute("""
+        SELECT id, kind FROM outbox
+        WHERE (client_id IS NOT NULL) <> (kind = 'appointment_cancelled')
+            OR recipient_id IS NOT coalesce(member_id, client_id)
+            OR (member_id IS NOT NULL AND subject_id IS NOT transfer_id)
+    """)

@@ -1,0 +1,149 @@
+"""Every check can fail: a right database, made by real steps, is spoilt in one place and the rule named."""
+
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from engine.states.choices import Options, RawDataChoice
+from tests.checker.__main__ import main
+from tests.checker.base import CHECKS
+from tests.checker.checking import check
+from tests.integration.handover.clinic import EVERYTHING, Clinic, hurried
+
+_FOLDER = Path(__file__).parent
+
+
+def _spoils() -> dict[str, list[str]]:
+    """Read the statements by the check that they break."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in (_FOLDER / "spoils.sql").read_text().splitlines():
+        if header := re.fullmatch(r"-- (\w+(: [\w ]+)?)", line):
+            name = header[1]
+            found[name] = [""]
+        elif name and line:
+            found[name][-1] += f"{line}\n"
+            if line.endswith(";"):
+                found[name].append("")
+    return {name: [statement for statement in statements if statement] for name, statements in found.items()}
+
+
+SPOILS = _spoils()
+
+
+class Right(NamedTuple):
+    """A database that breaks no rule, and the ids that the spoils refer to."""
+
+    file: Path
+    ids: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def right(database_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Right:
+    """Make a right database once, with a transfer in every state."""
+    file = Path(shutil.copy(database_template, tmp_path_factory.mktemp("checker") / "right.sqlite3"))
+    database = hurried(file)
+    clinic, foreign = Clinic(database), Clinic(database)
+    full = clinic.full_record()
+    ids = {
+        "stranger": foreign.world.owner,
+        "elsewhere": foreign.world.organization,
+        "foreign_record": foreign.world.record,
+        "foreign_holding": foreign.world.holding,
+        "owner": clinic.world.owner,
+        "record": full.record,
+        "old": full.holding,
+        "accepted": clinic.hand_over(EVERYTHING, record=full.record),
+        "new": clinic.live(full.record)[0],
+        "held": clinic.hand_over(Options(keep_copy=False), record=clinic.full_record(legal_hold=True).record),
+    }
+    without_copy = Options(include_confidential=True, keep_copy=False)
+    clinic.hand_over(without_copy, record=clinic.full_record().record)
+    shared = clinic.full_record()
+    clinic.hand_over(record=shared.record, to=shared.collaborator)
+    counsellor = clinic.colleague(title="Conseillère")
+    ids["forced"] = clinic.hand_over(
+        Options(raw_data=RawDataChoice.IF_ALLOWED, keep_copy=False),
+        record=clinic.full_record().record,
+        to=counsellor,
+    )
+    clinic.restrict(member_id=counsellor)
+    ids["failed"] = clinic.open(clinic.request(to=counsellor)).transfer_id
+    ids["refused"] = clinic.ask()
+    clinic.refuse(ids["refused"])
+    ids["cancelled"] = clinic.ask()
+    clinic.cancel(ids["cancelled"])
+    expired = clinic.ask(options=EVERYTHING)
+    clinic.narrow(expired, Options())
+    clinic.expire(expired)
+    waits = clinic.ask(by=clinic.world.coordinator, record_id=clinic.full_record().record)
+    assert clinic.accept(waits, by=clinic.world.owner).denied
+    clinic.refuse(waits)
+    ids["pending"] = clinic.ask()
+    ((note, sha256),) = clinic.rows(
+        "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed' AND author_only = 0"
+        " LIMIT 1",
+        id=ids["new"],
+    )
+    database.close()
+    return Right(file, {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()})
+
+
+def _spoil(right: Right, folder: Path, name: str) -> Path:
+    file = Path(shutil.copy(right.file, folder / "spoilt.sqlite3"))
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        guards = db.execute(
+            "SELECT type, name FROM sqlite_schema WHERE type = 'trigger'"
+            " OR (type = 'index' AND sql LIKE 'CREATE UNIQUE%')"
+        ).fetchall()
+        for kind, guard in guards:
+            db.execute(f"DROP {kind} {guard}")
+        for statement in SPOILS[name]:
+            spoils = statement.replace("UPDATE ", "UPDATE OR IGNORE ", 1)
+            assert db.execute(spoils, right.ids).rowcount > 0
+    return file
+
+
+def test_a_right_database_breaks_no_rule(right: Right) -> None:
+    assert check(right.file) == []
+
+
+def test_every_check_has_a_spoil() -> None:
+    assert {name.split(":")[0] for name in SPOILS} == {stated.select.__name__ for stated in CHECKS}
+
+
+@pytest.mark.parametrize("name", SPOILS)
+def test_a_check_names_its_rule(right: Right, tmp_path: Path, name: str) -> None:
+    (rule,) = {stated.rule for stated in CHECKS if stated.select.__name__ == name.split(":", maxsplit=1)[0]}
+
+    found = check(_spoil(right, tmp_path, name))
+
+    assert any(
+        violation.rule == rule and violation.detail.startswith((f"{name}: ", f"{name} "))
+        for violation in found
+    )
+
+
+def test_the_command(right: Right, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(right.file)]) == 0
+    assert main([]) == 2
+    capsys.readouterr()
+
+    assert main([str(_spoil(right, tmp_path, "chain_is_broken"))]) == 1
+
+    assert capsys.readouterr().out.startswith("AUD-2\tchain_is_broken: ")
+
+
+def test_the_checker_knows_nothing_of_the_engine() -> None:
+    """An oracle that borrowed a rule from the engine would agree with its mistakes."""
+    themes = [file for file in _FOLDER.glob("*.py") if not file.name.startswith("test_")]
+    imports = re.compile(r"^(from|import) engine", re.MULTILINE)
+
+    assert len(themes) > 8
+    assert not [file.name for file in themes if imports.search(file.read_text())]

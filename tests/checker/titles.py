@@ -1,0 +1,22 @@
+"""Professional titles, compared as the domain compares them, and when the organization's choices changed."""
+
+import sqlite3
+import unicodedata
+
+
+def folded(title: str) -> str:
+    """Give a title without regard to upper and lower case, to spaces, and to how accents are encoded."""
+    return unicodedata.normalize("NFKC", " ".join(title.casefold().split()))
+
+
+def allows_raw_data(db: sqlite3.Connection, organization_id: str, member_id: str) -> bool:
+    """Say whether a member's title is on the organization's raw-data list (ELIG-5)."""
+    (title,) = db.execute("SELECT title FROM members WHERE id = ?", (member_id,)).fetchone()
+    listed = db.execute("SELECT title FROM raw_data_titles WHERE organization_id = ?", (organization_id,))
+    return folded(title) in {folded(found) for (found,) in listed}
+
+
+def policy_changed_since(db: sqlite3.Connection, organization_id: str, at: str) -> bool:
+    """Say whether the organization's choices may have been others at an instant."""
+    changed = "SELECT 1 FROM events WHERE organization_id = ? AND action = 'organization.policy' AND at >= ?"
+    return db.execute(changed, (organization_id, at)).fetchone() is not None

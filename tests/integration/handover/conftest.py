@@ -1,0 +1,30 @@
+"""The clinic of each test; every test ends with the independent checker finding nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.records.database import Database
+from tests.checker.checking import check
+from tests.integration.handover.clinic import Clinic, hurried
+
+
+@pytest.fixture
+def database(database_file: Path) -> Iterator[Database]:
+    """An empty database of this version that does not wait for the disk: no power fails here."""
+    opened = hurried(database_file)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clinic(database: Database) -> Clinic:
+    """One organization on an empty database."""
+    return Clinic(database)
+
+
+@pytest.fixture(autouse=True)
+def _rules_hold(database_file: Path) -> Iterator[None]:
+    yield
+    assert check(database_file) == []
