@@ -1,10 +1,14 @@
 """Wires the rooms together for one process: the database of a data folder, a desk, a service."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from engine.desk.desk import Desk
 from engine.records.database import Database
 from engine.settings import Settings
+
+if TYPE_CHECKING:
+    from engine.service import Service
 
 #: How long a command waits for a database that does not answer.
 PATIENCE = timedelta(seconds=60)
@@ -13,6 +17,15 @@ PATIENCE = timedelta(seconds=60)
 def open_desk(settings: Settings, *, os_uid: int | None, patience: timedelta = PATIENCE) -> Desk:
     """Open a desk on the database, whether it is there or not."""
     return Desk(Database(settings.database_file), os_uid=os_uid, patience=patience)
+
+
+def open_service(settings: Settings, desk: Desk | None = None, *, os_uid: int | None = None) -> "Service":
+    """Open the service, on a desk of its own or on one; it connects to the Temporal server when it must."""
+    # Loaded here: a command that needs the database alone does not wait for Temporal's library.
+    from engine.service import Service  # noqa: PLC0415
+    from engine.temporal.connection import connect  # noqa: PLC0415
+
+    return Service(desk or open_desk(settings, os_uid=os_uid), lambda: connect(settings), os_uid=os_uid)
 
 
 def prepare_database(settings: Settings) -> None:

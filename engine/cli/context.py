@@ -69,10 +69,9 @@ class Call:
     @cached_property
     def service(self) -> "Service":
         """The service on the same desk, and on the Temporal server that the settings name."""
-        from engine.service import Service
-        from engine.temporal.connection import connect
+        from engine import wiring
 
-        return Service(self.desk, lambda: connect(self.settings), os_uid=os.getuid())
+        return wiring.open_service(self.settings, self.desk, os_uid=os.getuid())
 
     def impatient_desk(self) -> "Desk":
         """Open a desk that waits for nothing, whether there is a database or not."""

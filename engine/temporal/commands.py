@@ -27,6 +27,8 @@ _PASSING: Final = frozenset(
         RPCStatusCode.ABORTED,
         # "transport error": the connection broke under the request, so nobody knows whether it arrived.
         RPCStatusCode.UNKNOWN,
+        # The workflow closed while the update arrived; the next attempt starts it again from its row.
+        RPCStatusCode.NOT_FOUND,
         # A worker that died with the workflow's task in its hands: the next one takes it.
         RPCStatusCode.FAILED_PRECONDITION,
     }

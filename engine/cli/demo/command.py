@@ -23,10 +23,8 @@ from engine.cli.demo.scenes import FEWEST_RECORDS, Stage, play
 from engine.cli.demo.words import Words
 from engine.cli.dev import DevStack
 from engine.errors import BadInput
-from engine.service import Service
 from engine.settings import Language, Settings
 from engine.states.transfer import TransferState
-from engine.temporal.connection import connect
 from engine.temporal.embedded import find_command
 
 _FOLDER: Final = "passation-demo"
@@ -109,7 +107,7 @@ async def _play(settings: Settings, stack: DevStack, report: Report, records: in
         items=checks.count_items(settings.data),
         seconds=report.words.seconds(time.monotonic() - began),
     )
-    service = Service(desk, lambda: connect(settings), os_uid=os.getuid())
+    service = wiring.open_service(settings, desk, os_uid=os.getuid())
     stage = Stage(clinic, desk, service, stack, report, expected)
     await play(stage)
     desk.database.close()
