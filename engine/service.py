@@ -36,7 +36,7 @@ from engine.records.tables import TextKind
 from engine.rules.transfers import told_to_new_owner
 from engine.states.choices import BasisForm, Options, Purpose
 from engine.temporal import commands
-from engine.temporal.connection import TASK_QUEUE
+from engine.temporal.connection import TASK_QUEUE, outages_named
 from engine.views import SweepView, TransferView
 
 logger = logging.getLogger(__name__)
@@ -162,7 +162,9 @@ class Service:
 
     async def reconcile(self) -> SweepView:
         """Bring rows and workflows together again, whatever was lost between them."""
-        result = await sweep.reconcile(await self._server(), self._database, self._task_queue)
+        client = await self._server()
+        with outages_named():
+            result = await sweep.reconcile(client, self._database, self._task_queue)
         return SweepView(**result.model_dump())
 
     async def _decide(

@@ -58,7 +58,7 @@ class Commands:
 
         def run() -> _T:
             with self.database.write() as session:
-                writing = Writing(session, _actor(session, actor_id), datetime.now(UTC))
+                writing = Writing(session, active(session, actor_id), datetime.now(UTC))
                 result = do(writing)
                 log.append(session, self._entry(writing, action, command_id))
                 return result
@@ -76,7 +76,7 @@ class Commands:
 
         def run() -> _T:
             with self.database.read() as session:
-                return do(session, _actor(session, actor_id))
+                return do(session, active(session, actor_id))
 
         try:
             return patiently(run, self._patience)
@@ -123,7 +123,8 @@ def patiently(run: Callable[[], _T], patience: timedelta) -> _T:
         time.sleep(_PAUSE)
 
 
-def _actor(session: Session, actor_id: UUID) -> MemberFacts:
+def active(session: Session, actor_id: UUID) -> MemberFacts:
+    """Read who acts. Raises ``NotFound`` for nobody, and for somebody who is no longer active."""
     actor = facts.member(session, actor_id)
     if actor is None or not actor.active:
         raise NotFound("member")

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audit import log
-from engine.desk.base import Commands, Writing, patiently
+from engine.desk.base import Commands, active, patiently
 from engine.errors import BadInput, Denied, NotFound
 from engine.records import facts, reading, transfers, visibility
 from engine.records.tables import Member, TextKind
@@ -68,27 +68,32 @@ class LookingDesk(Commands):
     def write_text(
         self, actor_id: UUID, text_id: UUID, kind: TextKind, body: str, form: BasisForm | None = None
     ) -> None:
-        """Write a reason, a basis or a message, which a command then names by its id (ST-2, MOVE-9)."""
+        """
+        Write a reason, a basis or a message, which a command then names by its id (ST-2, MOVE-9).
+
+        Not a command of its own: the log has the one that names it, and a text that none names is swept.
+        """
         if not body.strip():
             raise Denied("ST-2") if kind is TextKind.REASON else BadInput("empty", field=kind.value)
         if len(body) > _LONGEST_TEXT:
             raise BadInput("too_long", field=kind.value, most=_LONGEST_TEXT)
 
-        def do(command: Writing) -> None:
-            transfers.add_text(
-                command.session,
-                {
-                    "id": text_id,
-                    "organization_id": command.actor.organization_id,
-                    "author_id": actor_id,
-                    "kind": kind,
-                    "body": body,
-                    "basis_form": form,
-                    "created_at": command.now,
-                },
-            )
+        def do() -> None:
+            with self.database.write() as session:
+                transfers.add_text(
+                    session,
+                    {
+                        "id": text_id,
+                        "organization_id": active(session, actor_id).organization_id,
+                        "author_id": actor_id,
+                        "kind": kind,
+                        "body": body,
+                        "basis_form": form,
+                        "created_at": _now(),
+                    },
+                )
 
-        self._command(actor_id, f"text.{kind}", do)
+        patiently(do, self._patience)
 
     def verify_log(self) -> list[ChainView]:
         """Walk every organization's log from its first line to its last (AUD-2)."""
