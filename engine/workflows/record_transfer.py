@@ -44,7 +44,7 @@ with workflow.unsafe.imports_passed_through():
 # `run` waits for every answer. Temporal's own cancel does not: whoever is left without one asks again.
 _LEFT = workflow.HandlerUnfinishedPolicy.ABANDON
 _SOON = timedelta(seconds=1)
-_STUCK_FIRST, _STUCK_MOST = timedelta(seconds=10), timedelta(minutes=15)
+_STUCK_FIRST, _STUCK_MOST = timedelta(seconds=10), timedelta(hours=1)
 
 
 @workflow.defn(name=WORKFLOW)
@@ -116,16 +116,24 @@ class RecordTransfer:
                 return result
 
     async def _undone(self, step: Step, pause: timedelta) -> StepResult | None:
-        """Wait until the next try; a cancel that comes first is executed, and undoes the kept decision."""
+        """Wait until the next try, or a wake-up; a cancel that comes first undoes the kept decision."""
+
+        def cancel() -> tuple[Step, Command] | None:
+            waiting = () if step is Step.CANCEL else self._queue
+            return next((entry for entry in waiting if entry[0] is Step.CANCEL), None)
+
         try:
             await workflow.wait_condition(
-                lambda: step is not Step.CANCEL and any(queued is Step.CANCEL for queued, _ in self._queue),
+                lambda: self._woken or cancel() is not None,
                 timeout=pause,
                 timeout_summary=f"stuck: {step.value} is tried again",
             )
         except TimeoutError:
             return None
-        queued = next(entry for entry in self._queue if entry[0] is Step.CANCEL)
+        self._woken = False
+        queued = cancel()
+        if queued is None:
+            return None
         self._queue.remove(queued)
         cancelled = await self._answer(*queued)
         return None if cancelled.is_open else cancelled.model_copy(update={"denied": UNDONE})

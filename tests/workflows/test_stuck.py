@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from engine.errors import Denied
-from engine.messages.transfer import Accept, Cancel, StepResult
+from engine.messages.transfer import WAKE, Accept, Cancel, StepResult, workflow_id
 from engine.records.tables import StuckCause
 from engine.states.transfer import TransferState
 from tests.workflows.clinic import NEXT_TRY, Clinic, denial, eventually
@@ -83,6 +83,19 @@ async def test_the_bytes_come_back_and_the_next_try_goes_through(
     assert (accepted.state, accepted.denied) == (TransferState.ACCEPTED, None)
     assert accepted.stuck is None
     assert "stuck" not in await clinic.details(stuck.id)
+
+
+async def test_an_operator_who_repaired_it_need_not_wait(clinic: Clinic, stuck: StuckTransfer) -> None:
+    """ST-5: the signal from the Web UI makes the next try come now; without repair it changes nothing."""
+    handle = clinic.client.get_workflow_handle(workflow_id(stuck.id))
+    await handle.signal(WAKE)
+    await clinic.fast_forward(stuck.id, timedelta(seconds=1))
+    assert clinic.row(stuck.id).stuck_cause is StuckCause.MISSING_CONTENT
+
+    stuck.repair.close()
+    await handle.signal(WAKE)
+
+    assert (await stuck.accept).state is TransferState.ACCEPTED
 
 
 async def test_a_cancel_undoes_the_kept_decision(clinic: Clinic, stuck: StuckTransfer) -> None:
