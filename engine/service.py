@@ -6,6 +6,7 @@ Rules are asked first for a quick answer; the step's own transaction asks them a
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,8 @@ _T = TypeVar("_T")
 _C = TypeVar("_C", bound=Command)
 _W = TypeVar("_W", bound=TransferRequest | Command)
 
+#: Begins the keys that are made here, of what a request says.
+_UNKEYED = "same/"
 #: How long a command waits for a server or a database that does not answer, before its caller must ask again.
 PATIENCE = timedelta(seconds=60)
 
@@ -88,14 +91,15 @@ class Service:
     ) -> TransferView:
         """Ask a practitioner to take over a record (ELIG-1 to ELIG-9); it freezes until the answer."""
         options = options or Options()
-        client = await self._server()
+        same = key or _same_request(record_id, actor_id, to_id, purpose, options, basis, message)
         request = await self._in_thread(
-            lambda session: self._draft(session, actor_id, record_id, to_id, purpose, options, key, bulk_id)
+            lambda session: self._draft(session, actor_id, record_id, to_id, purpose, options, same, bulk_id)
         )
         basis_id = uuid5(request.transfer_id, "basis") if basis else None
         message_id = uuid5(request.transfer_id, "message") if message else None
         judged = request.model_copy(update={"basis_id": basis_id})
         await self._quick(Step.OPEN, judged, decisions.judge_request, keyed=key is not None)
+        client = await self._server()
         if basis_id is not None and basis is not None:
             await self._write_text(actor_id, basis_id, TextKind.BASIS, basis[1], basis[0])
         if message_id is not None and message is not None:
@@ -170,8 +174,8 @@ class Service:
     async def _decide(
         self, step: Step, command: _C, judge: Callable[[Session, _C], Judged | None], *, keyed: bool
     ) -> TransferView:
-        client = await self._server()
         judged = await self._quick(step, command, judge, keyed=keyed)
+        client = await self._server()
         if command.seen_version is None and judged is not None:
             # A decision is made on the state that it was judged on, unless its sender says which (MOVE-3).
             command = command.model_copy(update={"seen_version": judged.transfer.version})
@@ -213,17 +217,23 @@ class Service:
         except Unavailable:
             raise
         except EngineError as denial:
-            await asyncio.to_thread(self._log_denial, step, what, denial)
+            await asyncio.to_thread(self._log_denial, step, what, denial, keyed=keyed)
             told = told_to_new_owner(denial.key) if step is Step.ACCEPT else denial.key
             raise (denial if told == denial.key else of_key(told)) from None
 
-    def _log_denial(self, step: Step, what: TransferRequest | Command, denial: EngineError) -> None:
+    def _log_denial(
+        self, step: Step, what: TransferRequest | Command, denial: EngineError, *, keyed: bool
+    ) -> None:
         logger.info(
             "command.denied",
             extra={"step": step, "transfer_id": str(what.transfer_id), "rule": denial.key},
         )
-        with self._database.write() as session:
-            denials.write(session, step, what, denial, datetime.now(UTC), row=False)
+
+        def write() -> None:
+            with self._database.write() as session:
+                denials.write_quick(session, step, what, denial, datetime.now(UTC), keyed=keyed)
+
+        patiently(write, self._patience)
 
     def _draft(
         self,
@@ -233,15 +243,14 @@ class Service:
         to_id: UUID,
         purpose: Purpose,
         options: Options,
-        key: str | None,
+        key: str,
         bulk_id: UUID | None,
     ) -> TransferRequest:
         actor = facts.member(session, actor_id)
         if actor is None:
             raise NotFound("member")
-        if key is None:
-            before = transfers.finished_of_record(session, record_id)
-            key = f"{record_id}/{actor_id}/{to_id}/{options}/{before}"
+        if key.startswith(_UNKEYED):
+            key = f"{key}/{transfers.finished_of_record(session, record_id)}"
         return TransferRequest(
             transfer_id=uuid5(actor.organization_id, key),
             organization_id=actor.organization_id,
@@ -286,6 +295,11 @@ class Service:
                 return read(session)
 
         return await asyncio.to_thread(patiently, run, self._patience)
+
+
+def _same_request(*said: object) -> str:
+    """Make the key of a request that came without one: the same said again is the same request (MOVE-3)."""
+    return _UNKEYED + hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def _judge(

@@ -66,6 +66,8 @@ def open_transfer(session: Session, request: TransferRequest, at: datetime) -> N
     """Write the transfer's row and freeze the record; a row that is there already is left alone (MOVE-3)."""
     judged = judge_request(session, request)
     if judged is None:
+        # A workflow that begins from its row has kept no decision: whatever was stuck is not tried any more.
+        transfers.mark_stuck(session, request.transfer_id, None)
         return
     actor, record, role = judged
     # Here, not with the rules: these are asked first by the service, before the texts are written.
@@ -181,6 +183,7 @@ def judge_accept(session: Session, command: Accept) -> Judged | None:
     role = rules.check_answer(actor, transfer, TransferTrigger.ACCEPT)
     if rules.same_decision(actor.id, transfer, TransferTrigger.ACCEPT):
         return None
+    rules.check_asked(transfer, TransferTrigger.ACCEPT)
     advance(transfer.state, TransferTrigger.ACCEPT, Facts(rules_pass=True))
     rules.check_seen(transfer, command.seen_version)
     record = facts.record(session, transfer.record_id, actor.id)
@@ -330,6 +333,10 @@ def _judge_leaving(
 ) -> Judged | None:
     if rules.same_decision(actor.id, transfer, trigger):
         return None
+    if trigger is TransferTrigger.REFUSE:
+        rules.check_asked(transfer, trigger)
+    if role is Role.COORDINATOR and command.reason_id is None:
+        raise Denied("ST-2")
     _leaving_state(transfer, trigger)
     rules.check_seen(transfer, command.seen_version)
     _check_text(session, command.reason_id, actor, TextKind.REASON)
@@ -367,11 +374,22 @@ def _leave(
     cause = _cause(transfer, command, at)
     outbox.tell(session, kind, _parties(transfer), cause, but=person)
     entries = [_entry(command, step, transfer, role, at, state=state)]
+    if role is Role.COORDINATOR and state is TransferState.CANCELLED:
+        entries = _overriding(entries[0])
     if state is TransferState.COORDINATOR_OVERRIDE:
         deciders = outbox.who_must_decide(session, transfer.organization_id)
         outbox.tell(session, NoticeKind.NEEDS_YOU, deciders, cause, but=person)
         entries.append(_entry(command, "transfer.escalate", transfer, None, at, state=state))
     log.append(session, *entries)
+
+
+def _overriding(cancelled: log.Entry) -> list[log.Entry]:
+    """Log a coordinator's cancel of a pending transfer as the override that it is: two lines (ST-1)."""
+    if cancelled.state_from is not TransferState.PENDING_ACCEPTANCE:
+        return [cancelled]
+    waiting = advance(cancelled.state_from, TransferTrigger.OVERRIDE, Facts())
+    override = replace(cancelled, action="transfer.override", state_to=waiting)
+    return [override, replace(cancelled, state_from=waiting)]
 
 
 def _check_text(session: Session, text_id: UUID | None, author: MemberFacts, kind: TextKind) -> None:
@@ -414,7 +432,9 @@ def _cause(transfer: TransferFacts, command: Command, at: datetime) -> outbox.Ca
 
 
 def _parties(transfer: TransferFacts) -> list[UUID]:
-    return [transfer.from_id, transfer.to_id, transfer.asked_by_id]
+    """Say whom a step concerns: of who is asked, only while they are (VIS-12)."""
+    asked = [transfer.to_id] if transfer.state is TransferState.PENDING_ACCEPTANCE else []
+    return [transfer.from_id, *asked, transfer.asked_by_id]
 
 
 def _of_engine(transfer: TransferFacts, what: str) -> Command:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy.orm import Session
 
@@ -27,22 +27,38 @@ def earlier_line(session: Session, step: Step, what: What) -> Event | None:
     if isinstance(what, TransferRequest):
         line = log.outcome_of(session, decisions.request_command(what.transfer_id), Step.OPEN)
         # An allowed request has its row, which says more than the line does.
-        return None if line is None or line.outcome == log.Result.ALLOWED else line
+        if line is None or line.outcome == log.Result.ALLOWED:
+            return None
+        if (line.actor_id, line.record_id, line.subject_id) != (what.actor_id, what.record_id, what.to_id):
+            raise Denied("MOVE-3", "other_request")
+        return line
     return log.outcome_of(session, what.command_id, step) if isinstance(what, Command) else None
 
 
-def write(
-    session: Session, step: Step, what: What, denial: EngineError, at: datetime, *, row: bool = True
-) -> None:
-    """
-    Write a denial, once a command, in the log of the actor's organization.
-
-    ``row``: leave a failed transfer too, where somebody who may ask was denied.
-    """
+def write(session: Session, step: Step, what: What, denial: EngineError, at: datetime) -> None:
+    """Write a step's denial, once a command; of a request, with the failed transfer it leaves."""
     if isinstance(what, TransferRequest):
-        _request(session, what, denial, at, row=row)
+        command_id = _command_id(session, what, denial)
+        if command_id is not None:
+            _request(session, what, denial, at, command_id, row=True)
     elif isinstance(what, Command):
         _command(session, step, what, denial, at)
+
+
+def write_quick(
+    session: Session, step: Step, what: What, denial: EngineError, at: datetime, *, keyed: bool
+) -> None:
+    """
+    Write a denial that came before any step, and leaves no transfer.
+
+    ``keyed``: its sender chose a key, and is answered so for good (MOVE-3); without one the next try is new.
+    """
+    if isinstance(what, TransferRequest):
+        command_id = _command_id(session, what, denial) if keyed else uuid4()
+        if command_id is not None:
+            _request(session, what, denial, at, command_id, row=False)
+    else:
+        write(session, step, what, denial, at)
 
 
 def _command(session: Session, step: Step, command: Command, denial: EngineError, at: datetime) -> None:
@@ -70,13 +86,16 @@ def _command(session: Session, step: Step, command: Command, denial: EngineError
 
 
 def _request(
-    session: Session, request: TransferRequest, denial: EngineError, at: datetime, *, row: bool
+    session: Session,
+    request: TransferRequest,
+    denial: EngineError,
+    at: datetime,
+    command_id: UUID,
+    *,
+    row: bool,
 ) -> None:
     actor = facts.member(session, request.actor_id)
     if actor is None or actor.organization_id != request.organization_id:
-        return
-    command_id = _command_id(session, request, denial)
-    if command_id is None:
         return
     record = facts.record(session, request.record_id, actor.id, lock=True)
     new_owner = facts.member(session, request.to_id)

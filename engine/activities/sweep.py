@@ -20,8 +20,8 @@ from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, workflow_i
 from engine.records import facts, transfers
 from engine.records.database import Database
 
-#: How long a free text may wait for the command that refers to it.
-_TEXT_KEPT = timedelta(days=1)
+#: How long a free text may wait for the command that refers to it: longer than any outage keeps one (OVR-2).
+_TEXT_KEPT = timedelta(days=90)
 
 
 class Sweeping:
@@ -43,7 +43,6 @@ async def reconcile(client: Client, database: Database, task_queue: str) -> Swee
     running = {
         found.id
         async for found in client.list_workflows(
-            # Those of this installation: another one may share the namespace.
             f'WorkflowType = "{WORKFLOW}" AND ExecutionStatus = "Running" AND TaskQueue = "{task_queue}"'
         )
     }

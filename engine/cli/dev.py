@@ -1,6 +1,7 @@
 """Runs the embedded server and one worker on a data folder, and starts again whichever dies."""
 
 import fcntl
+import logging
 import os
 import signal
 import sys
@@ -12,10 +13,12 @@ from subprocess import Popen
 from typing import IO, Final, Self
 
 from engine import processes
-from engine.errors import BadInput, Unavailable
+from engine.errors import BadInput, EngineError, Unavailable
 from engine.settings import Settings
 from engine.temporal.connection import TASK_QUEUE
 from engine.temporal.embedded import EmbeddedServer
+
+logger = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.05
 _READY_SECONDS: Final = 60.0
@@ -142,12 +145,16 @@ class DevStack:
         """Start again what died, ever more slowly while it keeps dying."""
         server, worker = _Patience(), _Patience()
         while not self._stopping.wait(_POLL_SECONDS):
-            with self._changing:
-                if not self.server.is_alive() and server.allows():
-                    self.server.start()
-                    self._write_run(os.getpid())
-                if self.worker_pid is None and worker.allows():
-                    self._start_worker()
+            try:
+                with self._changing:
+                    if not self.server.is_alive() and server.allows():
+                        self.server.start()
+                        self._write_run(os.getpid())
+                    if self.worker_pid is None and worker.allows():
+                        self._start_worker()
+            except (OSError, EngineError) as error:
+                # No disk, no process, no port: what keeps the others alive must not die of it.
+                logger.warning("dev.restart_failed", extra={"error": type(error).__name__})
 
     def _start_worker(self) -> None:
         environment = dict(self._worker_environment or _without_kill_points(os.environ))

@@ -55,12 +55,14 @@ class Commands:
     def _command(self, actor_id: UUID, action: str, do: Callable[[Writing], _T]) -> _T:
         """Run a command in one transaction with its line in the log."""
         command_id = uuid4()
+        under_way: Writing | None = None
 
         def run() -> _T:
+            nonlocal under_way
             with self.database.write() as session:
-                writing = Writing(session, active(session, actor_id), datetime.now(UTC))
-                result = do(writing)
-                log.append(session, self._entry(writing, action, command_id))
+                under_way = Writing(session, active(session, actor_id), datetime.now(UTC))
+                result = do(under_way)
+                log.append(session, self._entry(under_way, action, command_id))
                 return result
 
         try:
@@ -68,7 +70,8 @@ class Commands:
         except Unavailable:
             raise
         except EngineError as denial:
-            self._deny(actor_id, action, command_id, denial)
+            about = None if under_way is None else under_way.record_id
+            self._deny(actor_id, action, command_id, denial, record_id=about)
             raise
 
     def _look(self, actor_id: UUID, action: str, do: Callable[[Session, MemberFacts], _T]) -> _T:
@@ -86,14 +89,27 @@ class Commands:
             self._deny(actor_id, action, uuid4(), denial)
             raise
 
-    def _deny(self, actor_id: UUID, action: str, command_id: UUID, denial: EngineError) -> None:
+    def _deny(
+        self,
+        actor_id: UUID,
+        action: str,
+        command_id: UUID,
+        denial: EngineError,
+        *,
+        record_id: UUID | None = None,
+    ) -> None:
         logger.info("command.denied", extra={"action": action, "rule": denial.key})
-        with self.database.write() as session:
-            actor = facts.member(session, actor_id)
-            if actor is None:
-                return
-            writing = Writing(session, actor, datetime.now(UTC), min(actor.roles, default=Role.PRACTITIONER))
-            log.append(session, self._entry(writing, action, command_id, denial.key))
+
+        def write() -> None:
+            with self.database.write() as session:
+                actor = facts.member(session, actor_id)
+                if actor is None:
+                    return
+                role = min(actor.roles, default=Role.PRACTITIONER)
+                writing = Writing(session, actor, datetime.now(UTC), role, record_id)
+                log.append(session, self._entry(writing, action, command_id, denial.key))
+
+        patiently(write, self._patience)
 
     def _entry(self, writing: Writing, action: str, command_id: UUID, rule: str | None = None) -> log.Entry:
         return log.Entry(

@@ -1,7 +1,7 @@
 """The desk for looking: records, transfers, previews, the log; each cut to what the reader may know."""
 
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -74,7 +74,9 @@ class LookingDesk(Commands):
         Not a command of its own: the log has the one that names it, and a text that none names is swept.
         """
         if not body.strip():
-            raise Denied("ST-2") if kind is TextKind.REASON else BadInput("empty", field=kind.value)
+            denial = Denied("ST-2") if kind is TextKind.REASON else BadInput("empty", field=kind.value)
+            self._deny(actor_id, f"text.{kind}", uuid4(), denial)
+            raise denial
         if len(body) > _LONGEST_TEXT:
             raise BadInput("too_long", field=kind.value, most=_LONGEST_TEXT)
 

@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
-from engine.records import facts, people, reading, writing
+from engine.records import facts, people, reading, visibility, writing
 from engine.records.tables import Note, NoteState
 from engine.rules import writing as rules
 from engine.rules.facts import MemberFacts, RecordFacts
+from engine.rules.transfers import may_know_record
 from engine.states.choices import ShareLevel
 from engine.views import RecordView
 
@@ -63,13 +64,14 @@ class RecordsDesk(Commands):
         return self._command(actor_id, "record.add", do)
 
     def record_named(self, actor_id: UUID, name: str) -> UUID:
-        """Find a record of the actor's organization by number or id; whether they may know is asked later."""
+        """Find a record that the actor may know of by number or id. Raises ``NotFound`` (VIS-11)."""
 
         def do(session: Session, actor: MemberFacts) -> UUID:
             found = writing.record_named(session, actor.organization_id, name)
-            if found is None:
+            record = None if found is None else facts.record(session, found, actor.id)
+            if record is None or not may_know_record(actor, record):
                 raise NotFound("record")
-            return found
+            return record.id
 
         return self._look(actor_id, "record.find", do)
 
@@ -122,6 +124,9 @@ class RecordsDesk(Commands):
 
         def do(command: Writing) -> UUID:
             record = _writable(command, record_id)
+            if raw_data and confidential:
+                # Raw data have a rule of their own (ELIG-5); marked confidential they would need two.
+                raise BadInput("confidential_raw_data")
             if raw_data:
                 return writing.add_raw_data(
                     command.session,
@@ -265,9 +270,9 @@ def _own_draft(command: Writing, record_id: UUID, note_id: UUID) -> Note:
     record = command.record(record_id)
     # First the record: somebody who may not know of it learns nothing of its notes either (VIS-11).
     rules.check_write(command.actor, record)
-    note = _note(command, note_id)
-    if note.author_only and note.author_id != command.actor.id:
+    if not visibility.may_see_item(command.session, command.actor.id, record_id, note_id, command.now):
         raise NotFound("note")
+    note = _note(command, note_id)
     signed = note.state is not NoteState.DRAFT
     command.role = rules.check_edit(command.actor, record, author_id=note.author_id, signed=signed)
     return note

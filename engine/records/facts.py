@@ -27,7 +27,7 @@ from engine.records.tables import (
 from engine.records.types import Id
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, Relation, TransferFacts, same_title
 from engine.states.choices import Options
-from engine.states.transfer import OPEN_STATES
+from engine.states.transfer import OPEN_STATES, TransferState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,7 @@ _RECORD = (
         Member.active.label("owner_active"),
         Transfer.id.label("open_transfer_id"),
         Transfer.to_id,
+        Transfer.state.label("transfer_state"),
         Share.level.label("share_level"),
         exists().where(RawDatum.holding_id == Holding.id).label("has_raw_data"),
         exists()
@@ -139,7 +140,7 @@ def record(session: Session, record_id: UUID, actor_id: UUID, *, lock: bool = Fa
     restrictions = session.execute(_RESTRICTIONS, {"record_id": record_id}).all()
     if row.owner_id == actor_id:
         relation = Relation.OWNER
-    elif row.open_transfer_id is not None and row.to_id == actor_id:
+    elif row.transfer_state is TransferState.PENDING_ACCEPTANCE and row.to_id == actor_id:
         relation = Relation.NEW_OWNER
     elif row.share_level is not None:
         relation = Relation.COLLABORATOR

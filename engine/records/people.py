@@ -25,6 +25,7 @@ from engine.rules.facts import same_title
 from engine.states.choices import Role
 
 _DAY = 24 * 60 * 60
+_SECOND = timedelta(seconds=1)
 LANGUAGES = frozenset({"fr", "en"})
 
 
@@ -64,8 +65,11 @@ def set_policy(
     basis_required: bool | None = None,
     raw_data_titles: Iterable[str] | None = None,
 ) -> None:
-    """Change an organization's choices; what is ``None`` stays as it is."""
+    """Change an organization's choices; what is ``None`` stays as it is. Raises ``BadInput``."""
     changes: dict[str, Any] = {}
+    shortest = min([answer_within or _SECOND, *(reminders or [])])
+    if shortest < _SECOND:
+        raise BadInput("policy")
     if answer_within is not None:
         changes["answer_within"] = int(answer_within.total_seconds())
     if reminders is not None:
@@ -187,6 +191,8 @@ def restrict(
     now: datetime,
 ) -> UUID:
     """Write who, or which title, may not become responsible for a client's records (ELIG-4)."""
+    if (member_id is None) == (title is None):
+        raise BadInput("member_or_title")
     restriction_id = uuid4()
     session.execute(
         insert(Restriction).values(

@@ -11,13 +11,13 @@ from engine.errors import NotFound
 from engine.records import facts, transfers, visibility
 from engine.records.handover import ClassCount, manifest_counts, preview
 from engine.records.people import clients_of
-from engine.records.tables import Holding, HoldingState, Member, Record, Transfer
+from engine.records.tables import Event, Holding, HoldingState, Member, Record, Transfer
 from engine.rules import transfers as rules
 from engine.rules.content import UNCOUNTED, Outcome, plan
 from engine.rules.facts import MemberFacts, RecordStatus
 from engine.rules.writing import unseen
 from engine.states.choices import Options, Role
-from engine.states.transfer import TransferState
+from engine.states.transfer import Party, TransferState
 from engine.views import ClassLine, ItemView, MemberView, PreviewView, RecordView, TransferView
 
 
@@ -146,9 +146,27 @@ def transfer_view(session: Session, actor: MemberFacts, transfer_id: UUID, now: 
         decided_at=row.decided_at,
     )
     if actor.id == row.to_id and row.state not in {TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED}:
-        # Somebody who no longer is asked sees that they answered or were asked, and when.
-        return view
+        return view.model_copy(update=_former(session, row))
     return view.model_copy(update=_known(session, actor, row, now))
+
+
+def _former(session: Session, row: Transfer) -> dict[str, object]:
+    """Cut a view for somebody who no longer is asked: that they answered or were asked, and when (VIS-12)."""
+    query = select(Event.action, Event.at, Event.actor_id).where(
+        Event.transfer_id == row.id, Event.outcome == "allowed", Event.side.is_(None)
+    )
+    lines = session.execute(query).all()
+    if all(line.action != "transfer.escalate" for line in lines):
+        return {}  # they were asked until its end
+    answered = next((line.at for line in lines if line.action == "transfer.refuse"), None)
+    expired = any(line.action == "transfer.expire" for line in lines)
+    state = TransferState.EXPIRED if expired else TransferState.CANCELLED
+    return {
+        "state": state if answered is None else TransferState.REFUSED,
+        "must_act": Party.NOBODY,
+        "version": 0,
+        "decided_at": answered,
+    }
 
 
 def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -> dict[str, object]:
@@ -159,22 +177,23 @@ def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -
     hidden = record is not None and record.confidential and not party
     number = session.scalar(select(Record.number).where(Record.id == row.record_id))
     content = row.state is TransferState.ACCEPTED or not is_new_owner
-    reason_known = party or Role.COORDINATOR in actor.roles
+    decides = row.state is TransferState.COORDINATOR_OVERRIDE and Role.COORDINATOR in actor.roles
+    blind = is_new_owner and row.state is TransferState.PENDING_ACCEPTANCE
     return {
-        "purpose": row.purpose,
+        "purpose": None if blind else row.purpose,
         "record_id": row.record_id,
         # The number of a confidential record is hidden from coordinators (VIS-2).
         "record_number": None if hidden else number,
         "owner": names[row.from_id],
         "new_owner": names[row.to_id],
         "asked_by": names[row.asked_by_id],
-        "options": facts.options_of(row),
+        "options": None if blind else facts.options_of(row),
         "respond_by": row.respond_by,
-        "reason": transfers.text_of(session, row.reason_id) if reason_known else None,
+        "reason": transfers.text_of(session, row.reason_id) if party or decides else None,
         "basis": transfers.text_of(session, row.basis_id) if party and content else None,
         "message": transfers.text_of(session, row.message_id) if party and content else None,
         "failed_rule": row.failed_rule,
-        "stuck_cause": row.stuck_cause,
+        "stuck_cause": None if blind else row.stuck_cause,
         "items": _transfer_lines(session, row, now, only_moved=is_new_owner),
     }
 

@@ -80,6 +80,7 @@ def access(actor_id: UUID, record_id: UUID) -> Any:  # noqa: ANN401 - a subquery
         columns: list[Any] = [
             Holding.id.label("holding_id"),
             Holding.closed_by_id.label("closed_by_id"),
+            Holding.until_at.label("until_at"),
             literal(name).label("right"),
         ]
         return select(*columns).where(
@@ -106,13 +107,21 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
         Member.id == Share.member_id,
         Member.active.is_(True),
     )
-    others_draft = and_(item.c.state == NoteState.DRAFT.value, ~own, author_has_access)
+    # What has no state is null, which a plain comparison would make of the whole condition.
+    others_draft = and_(item.c.state.is_not_distinct_from(NoteState.DRAFT.value), ~own)
+    # A copy shows what its holder could read: no draft of somebody who still shared the record then (VIS-10).
+    shared_then = exists().where(
+        Share.record_id == record_id,
+        Share.member_id == item.c.author_id,
+        Share.since <= holdings.c.until_at,
+        or_(Share.ended_at.is_(None), Share.ended_at >= holdings.c.until_at),
+    )
     deleted = exists().where(
         ManifestLine.transfer_id == holdings.c.closed_by_id,
         ManifestLine.item_id == item.c.item_id,
         ManifestLine.outcome == Outcome.DELETED,
     )
-    owner = and_(holdings.c.right == As.OWNER, ~others_private, ~others_draft)
+    owner = and_(holdings.c.right == As.OWNER, ~others_private, ~and_(others_draft, author_has_access))
     collaborator = and_(
         holdings.c.right == As.COLLABORATOR,
         or_(own, item.c.item_class.in_(_FOR_COLLABORATORS)),
@@ -121,6 +130,7 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
     previous_owner = and_(
         holdings.c.right == As.PREVIOUS_OWNER,
         ~others_private,
+        ~and_(others_draft, shared_then),
         ~deleted,
         item.c.item_class.not_in(_OF_RECORD),
     )
@@ -182,6 +192,12 @@ def read_texts(session: Session, actor_id: UUID, record_id: UUID, now: datetime)
         )
     )
     return {sha256: body.decode(errors="replace") for sha256, body in rows}
+
+
+def may_see_item(session: Session, actor_id: UUID, record_id: UUID, item_id: UUID, now: datetime) -> bool:
+    """Say whether an actor may see one item of a record."""
+    query = visible_items(actor_id, record_id, now).subquery()
+    return session.scalar(select(exists().where(query.c.item_id == item_id))) or False
 
 
 def may_see_record(session: Session, actor_id: UUID, record_id: UUID) -> bool:

@@ -17,20 +17,26 @@ from engine.states.choices import Options, RawDataChoice, Role
 from engine.states.transfer import TransferState, TransferTrigger
 
 
+def may_know_record(actor: MemberFacts, record: RecordFacts) -> bool:
+    """Say whether an actor may know that a record exists (VIS-11); coordinators not of a confidential one."""
+    if actor.organization_id != record.organization_id or not actor.active:
+        return False
+    coordinates = actor.acts_as(Role.COORDINATOR) and not record.confidential
+    return coordinates or record.relation is not Relation.NOBODY
+
+
 def asking_role(actor: MemberFacts, record: RecordFacts) -> Role:
     """
     Say in which role this actor may ask for a transfer of this record.
 
     Raises ``Denied`` ELIG-2 for somebody who may know of the record, ``NotFound`` for anybody else (VIS-11).
     """
-    if actor.organization_id != record.organization_id or not actor.active:
+    if not may_know_record(actor, record):
         raise NotFound("record")
     if record.relation is Relation.OWNER:
         return Role.PRACTITIONER
     if actor.acts_as(Role.COORDINATOR) and not record.confidential:
         return Role.COORDINATOR
-    if record.relation is Relation.NOBODY:
-        raise NotFound("record")
     raise Denied("ELIG-2")
 
 
@@ -120,10 +126,10 @@ def may_know(actor: MemberFacts, transfer: TransferFacts) -> bool:
     """
     if not actor.active or actor.organization_id != transfer.organization_id:
         return False
-    parties = {transfer.from_id, transfer.asked_by_id}
-    if transfer.state is not TransferState.FAILED:
-        parties.add(transfer.to_id)
-    return actor.id in parties or Role.COORDINATOR in actor.roles
+    if actor.id == transfer.to_id and transfer.state is not TransferState.FAILED:
+        return True
+    asked = actor.id == transfer.asked_by_id and transfer.asked_role in actor.roles
+    return asked or actor.id == transfer.from_id or Role.COORDINATOR in actor.roles
 
 
 def check_known(actor: MemberFacts, transfer: TransferFacts) -> None:
@@ -174,11 +180,20 @@ def check_seen(transfer: TransferFacts, seen_version: int | None) -> None:
         raise Denied("MOVE-3", "changed")
 
 
+def check_asked(transfer: TransferFacts, trigger: TransferTrigger) -> None:
+    """Deny an answer by somebody who no longer is asked, who learns no more than that (VIS-12)."""
+    if transfer.state is TransferState.COORDINATOR_OVERRIDE:
+        raise Denied(f"ST-T/{trigger}", "no_longer")
+
+
 def same_decision(actor_id: UUID, transfer: TransferFacts, trigger: TransferTrigger) -> bool:
     """Say whether this person's decision is the one recorded, and gets the same answer (MOVE-3)."""
     recorded = {
         TransferTrigger.ACCEPT: {TransferState.ACCEPTED},
         TransferTrigger.REFUSE: {TransferState.REFUSED, TransferState.COORDINATOR_OVERRIDE},
-        TransferTrigger.CANCEL: {TransferState.CANCELLED},
+        TransferTrigger.CANCEL: {TransferState.CANCELLED, TransferState.COORDINATOR_OVERRIDE},
     }
+    if trigger is TransferTrigger.CANCEL and actor_id == transfer.to_id:
+        # What the new owner decided was a refusal.
+        return False
     return transfer.decided_by_id == actor_id and transfer.state in recorded[trigger]

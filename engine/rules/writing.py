@@ -1,5 +1,6 @@
 """Who may write on a record, and when: the freeze, the shares, the author (VIS-4, VIS-5)."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from engine.errors import Denied, NotFound
@@ -38,9 +39,7 @@ def check_write(actor: MemberFacts, record: RecordFacts) -> Role:
 
 def check_book(actor: MemberFacts, record: RecordFacts) -> Role:
     """Judge who books an appointment: as for writing, but also while a transfer is open (MOVE-13)."""
-    if record.open_transfer_id is not None and record.relation in {Relation.OWNER, Relation.COLLABORATOR}:
-        return Role.PRACTITIONER
-    return check_write(actor, record)
+    return check_write(actor, replace(record, open_transfer_id=None))
 
 
 def check_restrict(actor: MemberFacts, record: RecordFacts) -> Role:

@@ -31,6 +31,8 @@ _PASSING: Final = frozenset(
         RPCStatusCode.NOT_FOUND,
         # A worker that died with the workflow's task in its hands: the next one takes it.
         RPCStatusCode.FAILED_PRECONDITION,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.INTERNAL,
     }
 )
 #: The server's name for an accepted update whose workflow was ended from outside.

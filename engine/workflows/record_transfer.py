@@ -136,7 +136,8 @@ class RecordTransfer:
             return None
         self._queue.remove(queued)
         cancelled = await self._answer(*queued)
-        return None if cancelled.is_open else cancelled.model_copy(update={"denied": UNDONE})
+        undone = cancelled.denied is None and not cancelled.is_open
+        return cancelled.model_copy(update={"denied": UNDONE}) if undone else None
 
     def _due(self, row: StepResult) -> datetime | None:
         """Give the next instant at which the row wants a look; none while a hand-over is stuck (ST-5)."""

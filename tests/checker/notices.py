@@ -27,13 +27,19 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
         "SELECT cause_id, kind, member_id FROM outbox WHERE member_id IS NOT NULL AND kind <> 'needs_you'"
     ):
         told.setdefault(cause_id, Counter())[kind, member_id] += 1
-    for transfer_id, command_id, action, actor_id, target, *parties in db.execute("""
-        SELECT t.id, e.command_id, e.action, e.actor_id, e.state_to, t.from_id, t.to_id, t.asked_by_id
+    for transfer_id, command_id, action, actor_id, target, *parties, waited in db.execute("""
+        SELECT t.id, e.command_id, e.action, e.actor_id, e.state_to, t.from_id, t.to_id, t.asked_by_id,
+            EXISTS (SELECT 1 FROM events b WHERE b.transfer_id = t.id AND b.seq < e.seq
+                AND b.state_to = 'coordinator_override' AND b.command_id <> e.command_id)
         FROM events e JOIN transfers t ON t.id = e.transfer_id
         WHERE e.state_to IS NOT NULL AND e.action IN ('transfer.open', 'transfer.accept', 'transfer.refuse',
             'transfer.cancel', 'transfer.expire', 'transfer.narrow', 'transfer.remind')
     """):
         owner, new_owner, asker = parties
+        concerned = {*parties}
+        if waited:
+            # Whoever no longer is asked is told no more (VIS-12).
+            concerned = {owner, asker}
         if target == "failed":
             expected = {("failed", asker)}
         elif action == "transfer.remind":
@@ -41,7 +47,7 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
         elif action == "transfer.open":
             expected = {("asked", member) for member in {owner, new_owner} - {actor_id}}
         else:
-            expected = {(_KINDS[action], member) for member in {*parties} - {actor_id}}
+            expected = {(_KINDS[action], member) for member in concerned - {actor_id}}
         if told.pop(command_id, Counter()) != Counter(expected):
             yield transfer_id, action, command_id
     for cause_id in told:

@@ -26,6 +26,7 @@ EDGES = {
     ("transfer.expire", "pending_acceptance", "expired"),
     ("transfer.expire", "pending_acceptance", "coordinator_override"),
     ("transfer.escalate", "pending_acceptance", "coordinator_override"),
+    ("transfer.override", "pending_acceptance", "coordinator_override"),
 }
 #: What may happen to an open transfer without moving it.
 EVENTS = {"transfer.narrow", "transfer.remind"}
@@ -57,10 +58,10 @@ def steps_do_not_follow(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     told: dict[str, str] = {}
     for transfer_id, steps in groupby(db.execute(_STEPS), key=lambda step: step[0]):
         state = "requested"
-        for command_id, edges in groupby(steps, key=lambda step: step[1]):
+        for command_id, edges in groupby(steps, key=lambda step: (step[1], step[2] == "transfer.override")):
             found = {(source, target) for _, _, _, source, target, _ in edges}
             if len(found) != 1:
-                yield transfer_id, "one command, several edges", command_id
+                yield transfer_id, "one command, several edges", command_id[0]
             source, target = min(found)
             if source != state or state in FINAL:
                 yield transfer_id, "from", source, "instead of", state
@@ -78,7 +79,8 @@ def escalation_without_its_event(db: sqlite3.Connection) -> Rows:
     """What came to wait for a coordinator says so by an event of its own, and only that does."""
     return db.execute("""
         SELECT e.transfer_id, e.action FROM events e
-        WHERE e.state_to = 'coordinator_override' AND e.state_from <> e.state_to AND NOT EXISTS (
+        WHERE e.state_to = 'coordinator_override' AND e.state_from <> e.state_to
+            AND e.action <> 'transfer.override' AND NOT EXISTS (
             SELECT 1 FROM events other
             WHERE other.command_id = e.command_id AND other.transfer_id = e.transfer_id
                 AND other.state_to = 'coordinator_override'

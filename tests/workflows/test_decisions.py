@@ -102,7 +102,9 @@ async def test_what_cannot_be_given_back_waits_for_a_coordinator(clinic: Clinic)
     refused = await clinic.service.refuse(who.new_owner, asked.id, reason=secret("reason"))
 
     assert clinic.row(asked.id).asked_role is Role.COORDINATOR
-    assert refused.state is TransferState.COORDINATOR_OVERRIDE
+    # Who refused learns that they did, and no more (VIS-12).
+    assert refused.state is TransferState.REFUSED
+    assert clinic.state(asked.id) is TransferState.COORDINATOR_OVERRIDE
     assert await clinic.is_running(asked.id)
     assert "waits for: coordinator" in await clinic.details(asked.id)
     assert ("needs_you", who.coordinator) in clinic.notices(asked.id)

@@ -11,7 +11,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from engine.activities import decisions
+from engine.errors import Denied
 from engine.messages.transfer import WORKFLOW, Accept, Cancel, Narrow, workflow_id
+from engine.states.choices import BasisForm, Purpose
 from engine.states.transfer import TransferState
 from tests.workflows.clinic import CAUTIOUS, NEXT_TRY, Clinic, denial, eventually
 from tests.workflows.histories import secret
@@ -52,6 +54,42 @@ async def test_a_lost_eligibility_is_told_to_the_new_owner_without_its_cause(cli
     assert denial(failed.value) == "VIS-11/no_longer"
     assert clinic.events(asked.id)[1:] == ["transfer.accept ELIG-4"]
     assert clinic.state(asked.id) is TransferState.PENDING_ACCEPTANCE
+
+
+async def test_what_was_denied_may_be_asked_again(clinic: Clinic) -> None:
+    """ELIG-8, MOVE-3: without a key a denial is of its moment; with one it is the key's answer."""
+    who = clinic.members
+    clinic.desk.set_policy(who.administrator, basis_required=True)
+    for key in (None, "ours"):
+        with pytest.raises(Denied, match="ELIG-8"):
+            await clinic.service.request(
+                who.owner, clinic.record, who.new_owner, purpose=Purpose.CONTINUITY, key=key
+            )
+    basis = (BasisForm.VERBAL, secret("basis"))
+    with pytest.raises(Denied, match="ELIG-8"):
+        await clinic.service.request(
+            who.owner, clinic.record, who.new_owner, purpose=Purpose.CONTINUITY, basis=basis, key="ours"
+        )
+
+    asked = await clinic.service.request(
+        who.owner, clinic.record, who.new_owner, purpose=Purpose.CONTINUITY, basis=basis
+    )
+
+    assert asked.state is TransferState.PENDING_ACCEPTANCE
+
+
+async def test_another_message_is_another_request(clinic: Clinic) -> None:
+    """MOVE-3, MOVE-9: a text is never replaced by an earlier one; the open transfer stands in the way."""
+    who = clinic.members
+    first = await clinic.service.request(
+        who.owner, clinic.record, who.new_owner, purpose=Purpose.CONTINUITY, message=secret("first")
+    )
+    with pytest.raises(Denied, match="ELIG-1/open_transfer"):
+        await clinic.service.request(
+            who.owner, clinic.record, who.new_owner, purpose=Purpose.CONTINUITY, message=secret("second")
+        )
+
+    assert clinic.desk.transfer(who.owner, first.id).message == secret("first")
 
 
 async def test_a_message_about_another_transfer_is_rejected_before_it_enters_the_history(

@@ -97,7 +97,7 @@ class TestWithoutCache:
         who = clinic.members
         asked = await clinic.request(by=who.coordinator)
         await clinic.service.refuse(who.new_owner, asked.id, reason=secret("reason"))
-        cancelled = await clinic.service.cancel(who.coordinator, asked.id)
+        cancelled = await clinic.service.cancel(who.coordinator, asked.id, reason=secret("reason"))
 
         assert cancelled.state is TransferState.CANCELLED
         history = await clinic.handle(asked.id).fetch_history()

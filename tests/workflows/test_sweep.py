@@ -164,7 +164,7 @@ async def test_unused_texts_are_swept_and_used_ones_stay(clinic: Clinic) -> None
     """ST-2, MOVE-9."""
     asked = await clinic.request()
     clinic.text(clinic.members.owner)
-    clinic.age_texts(timedelta(days=2))
+    clinic.age_texts(timedelta(days=91))
     found = await clinic.service.reconcile()
 
     assert found.texts_swept == 1

@@ -51,6 +51,8 @@ class FullRecord:
     holding: UUID
     collaborator: UUID
     items: dict[ContentClass, set[UUID]] = field(default_factory=lambda: defaultdict(set))
+    #: What the collaborator is still writing: for nobody else while they share the record (VIS-10).
+    their_drafts: set[UUID] = field(default_factory=set)
 
     def of(self, *classes: ContentClass) -> set[UUID]:
         """Give the ids of some classes."""
@@ -116,7 +118,9 @@ class Clinic:
         return self.steps.refuse(StepInput(what=command, at=self._tick()))
 
     def cancel(self, transfer_id: UUID, *, by: UUID | None = None, **more: Any) -> StepResult:  # noqa: ANN401
-        """Run the step ``cancel``, as the owner unless the test says otherwise."""
+        """Run the step ``cancel``, as the owner, or as another who gives a reason (ST-2)."""
+        if by not in {None, self.world.owner}:
+            more.setdefault("reason_id", self.text(by, TextKind.REASON))
         command = Cancel(**self._command(transfer_id, by or self.world.owner, more))
         return self.steps.cancel(StepInput(what=command, at=self._tick()))
 
@@ -186,11 +190,15 @@ class Clinic:
                 build.note(session, holding, author_id=collaborator),
                 build.note(session, holding, author_id=collaborator, state=NoteState.WAITING_APPROVAL),
             }
+            full.their_drafts = {build.note(session, holding, author_id=collaborator, state=NoteState.DRAFT)}
             full.items[c.DRAFT_NOTE] = {
                 build.note(session, holding, state=NoteState.DRAFT),
-                build.note(session, holding, author_id=collaborator, state=NoteState.DRAFT),
+                *full.their_drafts,
             }
-            full.items[c.DOCUMENT] = {build.document(session, holding), build.document(session, holding)}
+            full.items[c.DOCUMENT] = {
+                build.document(session, holding),
+                build.document(session, holding, author_id=collaborator),
+            }
             full.items[c.CONFIDENTIAL_NOTE] = {
                 build.note(session, holding, confidential=True),
                 build.note(session, holding, confidential=True, state=NoteState.DRAFT),
@@ -200,11 +208,12 @@ class Clinic:
                 build.note(session, holding, author_id=collaborator, author_only=True),
                 build.document(session, holding, author_id=collaborator, author_only=True),
             }
-            full.items[c.RAW_DATA] = {build.raw_datum(session, holding)}
-            full.items[c.PROFILE] = {build.profile(session, holding)}
+            authors = (world.owner, collaborator)
+            full.items[c.RAW_DATA] = {build.raw_datum(session, holding, author_id=who) for who in authors}
+            full.items[c.PROFILE] = {build.profile(session, holding, author_id=who) for who in authors}
             full.items[c.INVOICE] = {build.invoice(session, holding)}
-            full.items[c.TASK] = {build.task(session, holding)}
-            full.items[c.MEMO] = {build.memo(session, holding)}
+            full.items[c.TASK] = {build.task(session, holding, author_id=who) for who in authors}
+            full.items[c.MEMO] = {build.memo(session, holding, author_id=who) for who in authors}
 
             def appointment(who: UUID, starts_at: datetime, **more: Any) -> UUID:  # noqa: ANN401
                 return build.appointment(

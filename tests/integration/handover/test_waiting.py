@@ -83,12 +83,42 @@ def test_st_t_a_coordinator_cancels_what_waits_for_one(clinic: Clinic) -> None:
     assert clinic.column(transfer, "decided_by_id") == str(second)
 
 
+def test_st_1_a_coordinators_own_cancel_is_an_override_like_any_other(clinic: Clinic) -> None:
+    """ST-1, ST-2, ST-T/override, ST-T/cancel: with a reason, in one transaction, as two lines."""
+    transfer = clinic.ask(by=clinic.world.coordinator)
+
+    assert clinic.cancel(transfer, by=clinic.world.coordinator, reason_id=None).denied == "ST-2"
+    assert clinic.cancel(transfer, by=clinic.world.coordinator).state == "cancelled"
+
+    edges = clinic.rows(
+        "SELECT action, state_from, state_to FROM events WHERE transfer_id = :t AND outcome = 'allowed'"
+        " ORDER BY seq",
+        t=transfer,
+    )
+    assert [tuple(edge) for edge in edges][1:] == [
+        ("transfer.override", "pending_acceptance", "coordinator_override"),
+        ("transfer.cancel", "coordinator_override", "cancelled"),
+    ]
+
+
+def test_vis_12_who_refused_sees_and_hears_no_more(clinic: Clinic) -> None:
+    """VIS-12, NOTE-1: not that it waits, not who ended it, not when."""
+    transfer = clinic.ask(by=clinic.world.coordinator)
+    clinic.refuse(transfer)
+    answered = clinic.view(clinic.world.new_owner, transfer)
+    clinic.cancel(transfer, by=clinic.world.coordinator)
+
+    assert clinic.view(clinic.world.new_owner, transfer) == answered
+    assert (answered.state, answered.must_act) == ("refused", "nobody")
+    assert [kind for kind, member in clinic.told(transfer) if member == clinic.world.new_owner] == ["asked"]
+
+
 def test_st_1_who_asked_and_lost_the_role_cancels_no_more(clinic: Clinic) -> None:
     """ST-1, ROLE-5: "who asked" must still hold the role that they asked in."""
     transfer = clinic.ask(by=clinic.world.coordinator)
     clinic.change("DELETE FROM member_roles WHERE member_id = :id", id=clinic.world.coordinator)
 
-    assert clinic.cancel(transfer, by=clinic.world.coordinator).denied == "ST-T/cancel/not_asker"
+    assert clinic.cancel(transfer, by=clinic.world.coordinator).denied == "VIS-11/transfer"
     assert clinic.cancel(transfer).state == "cancelled"
 
 
@@ -108,7 +138,7 @@ def test_st_1_the_one_who_refused_answers_no_more(clinic: Clinic) -> None:
     transfer = clinic.ask(by=clinic.world.coordinator)
     clinic.refuse(transfer)
 
-    assert clinic.accept(transfer).denied == "ST-T/accept/from_coordinator_override"
+    assert clinic.accept(transfer).denied == "ST-T/accept/no_longer"
     assert clinic.refuse(transfer).denied is None
     assert clinic.expire(transfer).state == "coordinator_override"
 

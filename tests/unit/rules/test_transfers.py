@@ -187,7 +187,8 @@ def test_vis_12_who_answers_and_who_cancels(actor: MemberFacts, state: TransferS
     transfer = replace(_transfer(state), asked_by_id=asked_by, asked_role=asked_role)
     asked = set() if state is TransferState.FAILED else {OTHER}
     knows = actor.active and actor.organization_id == HERE
-    knows = knows and (actor.id in {OWNER, asked_by} | asked or Role.COORDINATOR in actor.roles)
+    asker = actor.id == asked_by and asked_role in actor.roles
+    knows = knows and (asker or actor.id in {OWNER} | asked or Role.COORDINATOR in actor.roles)
     assert rules.may_know(actor, transfer) == knows
 
     for trigger in (TransferTrigger.ACCEPT, TransferTrigger.REFUSE):
@@ -195,7 +196,6 @@ def test_vis_12_who_answers_and_who_cancels(actor: MemberFacts, state: TransferS
         assert _allows(lambda t=trigger: rules.check_answer(actor, transfer, t)) == (
             "allowed" if allowed else f"ST-T/{trigger}" if knows else "hidden"
         )
-    asker = actor.id == asked_by and asked_role in actor.roles
     steps_in = state is TransferState.COORDINATOR_OVERRIDE and Role.COORDINATOR in actor.roles
     may_cancel = knows and (actor.id == OWNER or asker or steps_in)
     assert _allows(lambda: rules.check_cancel(actor, transfer)) == (
@@ -257,12 +257,19 @@ def test_move_3_the_same_decision_by_the_same_person(trigger: TransferTrigger) -
     stands = {
         TransferTrigger.ACCEPT: {TransferState.ACCEPTED},
         TransferTrigger.REFUSE: {TransferState.REFUSED, TransferState.COORDINATOR_OVERRIDE},
-        TransferTrigger.CANCEL: {TransferState.CANCELLED},
+        TransferTrigger.CANCEL: {TransferState.CANCELLED, TransferState.COORDINATOR_OVERRIDE},
     }[trigger]
+    who, not_who = (OWNER, OTHER) if trigger is TransferTrigger.CANCEL else (OTHER, OWNER)
     for state in TransferState:
-        decided = replace(_transfer(state), decided_by_id=OTHER)
-        assert rules.same_decision(OTHER, decided, trigger) == (state in stands)
-        assert not rules.same_decision(OWNER, decided, trigger)
+        decided = replace(_transfer(state), decided_by_id=who)
+        assert rules.same_decision(who, decided, trigger) == (state in stands)
+        assert not rules.same_decision(not_who, decided, trigger)
+
+
+def test_st_1_a_refusal_is_not_a_cancel() -> None:
+    """ST-1: a coordinator who refused as a practitioner may still cancel what waits."""
+    waits = replace(_transfer(TransferState.COORDINATOR_OVERRIDE), decided_by_id=OTHER)
+    assert not rules.same_decision(OTHER, waits, TransferTrigger.CANCEL)
 
 
 def test_st_1_returnable() -> None:
