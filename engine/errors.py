@@ -9,6 +9,7 @@ Outage = Literal[
     "no_answer",
     "database_missing",
     "database_unavailable",
+    "database_damaged",
     "database_empty",
     "database_older",
     "database_newer",

@@ -59,6 +59,9 @@ def run(arguments: Sequence[str]) -> int:
         code = _misused(call, error)
     except (BrokenPipeError, KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
+    except OSError as error:
+        # A folder that is a file, or somebody else's, or on a full disk.
+        code = _failed(call, BadInput("folder", folder=error.filename or ""))
     except Exception:  # noqa: BLE001 - people read a sentence, never a traceback
         code = _failed(call, EngineError("internal"))
     finally:

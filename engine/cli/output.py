@@ -1,10 +1,11 @@
 """How answers look: one JSON object for programs, calm tables for people."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
@@ -25,6 +26,9 @@ OUTCOMES: Final = {
     "deleted": "red",
 }
 _WIDE: Final = 200
+#: Control characters but tab and newline, and what turns the direction of writing round.
+_STEERS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_V = TypeVar("_V", bound=BaseModel)
 
 
 def plain(content: Any) -> Any:  # noqa: ANN401 - whatever JSON has a form for
@@ -36,6 +40,19 @@ def plain(content: Any) -> Any:  # noqa: ANN401 - whatever JSON has a form for
     if isinstance(content, list | tuple):
         return [plain(value) for value in content]
     return str(content) if content is not None and not isinstance(content, str | int | bool) else content
+
+
+def harmless(content: _V) -> _V:
+    """Take out of a view what would steer the reader's terminal instead of being read."""
+    return type(content).model_validate(_cleaned(content.model_dump()))
+
+
+def _cleaned(value: Any) -> Any:  # noqa: ANN401 - a view's fields
+    if isinstance(value, str):
+        return _STEERS.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
+    if isinstance(value, dict):
+        return {name: _cleaned(inner) for name, inner in value.items()}
+    return [_cleaned(inner) for inner in value] if isinstance(value, list) else value
 
 
 class Page:
@@ -65,7 +82,7 @@ class Page:
     def members(self, members: Sequence[MemberView]) -> None:
         """Show who is there."""
         table = self._table("name", "address", "professional_title", "roles", "status")
-        for member in members:
+        for member in map(harmless, members):
             roles = ", ".join(self.words(f"role/{role}") for role in member.roles)
             status = self.words("status/active" if member.active else "word/inactive")
             table.add_row(member.name, member.email, member.title, roles, status)
@@ -74,7 +91,7 @@ class Page:
     def records(self, records: Sequence[RecordView]) -> None:
         """Show records, one a line."""
         table = self._table("number", "title", "client", "owner", "relation", "status")
-        for record in records:
+        for record in map(harmless, records):
             clients = ", ".join(record.clients)
             relation = self.words(f"relation/{record.relation}")
             table.add_row(record.number, record.title, clients, record.owner, relation, self._status(record))
@@ -82,6 +99,7 @@ class Page:
 
     def record(self, record: RecordView) -> None:
         """Show a record with its items; the texts of notes stand below them."""
+        record = harmless(record)
         facts = {
             "number": record.number,
             "title": record.title,
@@ -103,6 +121,7 @@ class Page:
 
     def preview(self, preview: PreviewView) -> None:
         """Show at one glance what a transfer would do."""
+        preview = harmless(preview)
         self._heading("heading/preview", number=preview.record_number, to=preview.to)
         self._outcomes(preview.items, copy_kept=preview.copy_kept)
         copy = "copy" if preview.options.keep_copy else "copy_by_rule" if preview.copy_kept else "no_copy"
@@ -111,6 +130,7 @@ class Page:
 
     def transfer(self, transfer: TransferView) -> None:
         """Show a transfer as far as the reader may know of it."""
+        transfer = harmless(transfer)
         if transfer.record_number is None:
             self._heading("heading/transfer_blind")
         else:
@@ -126,7 +146,7 @@ class Page:
     def transfers(self, transfers: Sequence[TransferView]) -> None:
         """Show transfers, one a line."""
         table = self._table("number", "state", "sender", "new_owner", "asked", "answer_by", "id")
-        for transfer in transfers:
+        for transfer in map(harmless, transfers):
             due = transfer.respond_by if transfer.state.is_open else None
             table.add_row(
                 transfer.record_number or "",

@@ -25,16 +25,16 @@ _OUTAGES = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOTADB,
         sqlite3.SQLITE_PERM,
         sqlite3.SQLITE_PROTOCOL,
         sqlite3.SQLITE_READONLY,
     }
 )
+#: Waiting does not mend these.
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 #: A reader that tries to write is a mistake, not an outage.
 _READERS_OUTAGES = _OUTAGES - {sqlite3.SQLITE_READONLY}
 
@@ -238,6 +238,8 @@ def _outages_named(outages: frozenset[int] = _OUTAGES) -> Iterator[None]:
         raise Unavailable("database_unavailable") from error
     except DBAPIError as error:
         code = getattr(error.orig, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF in _DAMAGED:
+            raise Unavailable("database_damaged") from error
         if error.connection_invalidated or (code is not None and code & 0xFF in outages):
             raise Unavailable("database_unavailable") from error
         raise

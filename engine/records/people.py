@@ -21,6 +21,7 @@ from engine.records.tables import (
     RecordClient,
     Restriction,
 )
+from engine.records.writing import line_of
 from engine.rules.facts import same_title
 from engine.states.choices import Role
 
@@ -36,7 +37,7 @@ def add_organization(session: Session, *, name: str, language: str, time_zone: s
     except (ZoneInfoNotFoundError, ValueError):
         raise BadInput("time_zone") from None
     _check_language(language)
-    name = _filled(name, "name")
+    name = line_of(name, "name")
     if session.scalar(select(exists().where(Organization.name == name))):
         raise BadInput("organization_exists")
     organization_id = uuid4()
@@ -109,8 +110,8 @@ def add_member(  # noqa: PLR0913 - who a member is
             id=member_id,
             organization_id=organization_id,
             email=email,
-            first_name=_filled(first_name, "first_name"),
-            last_name=_filled(last_name, "last_name"),
+            first_name=line_of(first_name, "first_name"),
+            last_name=line_of(last_name, "last_name"),
             title=title.strip(),
             language=language,
             active=True,
@@ -161,7 +162,7 @@ def add_client(
         insert(Client).values(
             id=client_id,
             organization_id=organization_id,
-            name=_filled(name, "client"),
+            name=line_of(name, "client"),
             email=None if email is None else _email(email),
             language=language,
             created_at=now,
@@ -193,6 +194,8 @@ def restrict(
     """Write who, or which title, may not become responsible for a client's records (ELIG-4)."""
     if (member_id is None) == (title is None):
         raise BadInput("member_or_title")
+    if not basis.strip():
+        raise BadInput("empty", field="basis")
     restriction_id = uuid4()
     session.execute(
         insert(Restriction).values(
@@ -202,7 +205,7 @@ def restrict(
             title=title,
             set_by_id=set_by_id,
             set_at=now,
-            basis=_filled(basis, "basis"),
+            basis=basis.strip(),
         )
     )
     return restriction_id
@@ -214,13 +217,6 @@ def _email(email: str) -> str:
     if not (name and at and domain) or any(character.isspace() for character in email):
         raise BadInput("email")
     return email
-
-
-def _filled(text: str, field: str) -> str:
-    text = text.strip()
-    if not text:
-        raise BadInput("empty", field=field)
-    return text
 
 
 def _check_language(language: str) -> None:

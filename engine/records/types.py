@@ -48,7 +48,10 @@ class Instant(TypeDecorator[datetime]):
         if value.tzinfo is None:
             msg = "an instant needs a time zone"
             raise ValueError(msg)
-        return value if dialect.name == "postgresql" else value.astimezone(UTC).strftime(_INSTANT)
+        if dialect.name == "postgresql":
+            return value
+        # Not strftime, which writes the year 1 with one digit.
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
         """Give the program an aware ``datetime`` in UTC."""

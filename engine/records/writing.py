@@ -1,7 +1,8 @@
 """Write records and their items; the caller has asked the rules, and logs what was done."""
 
 import hashlib
-from datetime import date, datetime
+import unicodedata
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,6 +31,23 @@ from engine.records.tables import (
 from engine.rules.facts import MemberFacts, RecordFacts, RecordStatus, Relation
 from engine.states.choices import ShareLevel
 
+_LONGEST_APPOINTMENT = timedelta(days=1)
+_FARTHEST_APPOINTMENT = timedelta(days=100 * 366)
+#: A title, a name, a number: what stands on one line.
+LONGEST_LINE = 300
+#: Unicode's categories of control characters and of what begins another line.
+_NOT_ON_A_LINE = frozenset({"Cc", "Zl", "Zp"})
+
+
+def line_of(text: str, field: str) -> str:
+    """Give a text that stands on one line, without the space around it. Raises ``BadInput``."""
+    text = text.strip()
+    if not text:
+        raise BadInput("empty", field=field)
+    if len(text) > LONGEST_LINE or any(unicodedata.category(sign) in _NOT_ON_A_LINE for sign in text):
+        raise BadInput("one_line", field=field, most=LONGEST_LINE)
+    return text
+
 
 def add_record(  # noqa: PLR0913 - the details of a record
     session: Session,
@@ -45,12 +63,11 @@ def add_record(  # noqa: PLR0913 - the details of a record
     now: datetime,
 ) -> UUID:
     """Write a record and its first holding, in its owner's hands. Raises ``BadInput``."""
-    number = _next_number(session, owner.organization_id) if number is None else number.strip()
+    title = line_of(title, "title")
+    number = _next_number(session, owner.organization_id) if number is None else line_of(number, "number")
     taken = exists().where(Record.organization_id == owner.organization_id, Record.number == number)
-    if not number or session.scalar(select(taken)):
+    if session.scalar(select(taken)):
         raise BadInput("number")
-    if not title.strip():
-        raise BadInput("empty", field="title")
     record_id = uuid4()
     session.execute(
         insert(Record).values(
@@ -71,7 +88,7 @@ def add_record(  # noqa: PLR0913 - the details of a record
             owner_id=owner.id,
             state=HoldingState.LIVE,
             confidential=confidential,
-            title=title.strip(),
+            title=title,
             email=email,
             reason_for_consultation=reason_for_consultation,
             opened_on=(opened_on or now.date()).isoformat(),
@@ -288,8 +305,10 @@ def add_appointment(
     now: datetime,
 ) -> UUID:
     """Book an appointment: the owner's belongs to their holding, a collaborator's to the record."""
-    if ends_at <= starts_at:
+    if not starts_at < ends_at <= starts_at + _LONGEST_APPOINTMENT:
         raise BadInput("appointment_ends")
+    if abs(starts_at - now) > _FARTHEST_APPOINTMENT:
+        raise BadInput("appointment_when")
     owners = record.relation is Relation.OWNER
     item_id = uuid4()
     session.execute(

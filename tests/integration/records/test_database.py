@@ -255,9 +255,9 @@ class TestOutage:
         file = tmp_path / "letter.txt"
         file.write_text("Madame, Monsieur,\n" * 100)
         letter = Database(file)
-        with unavailable("database_unavailable"):
+        with unavailable("database_damaged"):
             letter.check()
-        with unavailable("database_unavailable"):
+        with unavailable("database_damaged"):
             letter.upgrade()
 
         assert file.read_text() == "Madame, Monsieur,\n" * 100
