@@ -50,8 +50,8 @@ class Pending:
             world.coordinator, clinic.record(self.practice), world.new_owner, purpose=Purpose.ABSENCE
         )
         self.waiting = asked.id
-        refused = await clinic.service.refuse(world.new_owner, asked.id, reason=REASON)
-        assert refused.state is TransferState.COORDINATOR_OVERRIDE
+        await clinic.service.refuse(world.new_owner, asked.id, reason=REASON)
+        assert clinic.state(asked.id) == TransferState.COORDINATOR_OVERRIDE
         self.overdue = (await clinic.request(self.hurried, clinic.record(self.hurried))).id
 
     @property
@@ -98,7 +98,6 @@ _TAKEN_BACK: Final = Footprint(
         ("asked", "new_owner"),
         ("asked", "owner"),
         ("cancelled", "coordinator"),
-        ("cancelled", "new_owner"),
         ("needs_you", "coordinator"),
         ("refused", "coordinator"),
         ("refused", "owner"),
