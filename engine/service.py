@@ -35,7 +35,7 @@ from engine.messages.transfer import (
 from engine.records import facts, transfers
 from engine.records.tables import TextKind
 from engine.rules.transfers import told_to_new_owner
-from engine.states.choices import BasisForm, Options, Purpose
+from engine.states.choices import Basis, BasisForm, Options, Purpose
 from engine.temporal import commands
 from engine.temporal.connection import TASK_QUEUE, outages_named
 from engine.views import SweepView, TransferView
@@ -84,7 +84,7 @@ class Service:
         *,
         purpose: Purpose,
         options: Options | None = None,
-        basis: tuple[BasisForm, str] | None = None,
+        basis: Basis | tuple[BasisForm, str] | None = None,
         message: str | None = None,
         key: str | None = None,
         bulk_id: UUID | None = None,
@@ -101,7 +101,7 @@ class Service:
         await self._quick(Step.OPEN, judged, decisions.judge_request, keyed=key is not None)
         client = await self._server()
         if basis_id is not None and basis is not None:
-            await self._write_text(actor_id, basis_id, TextKind.BASIS, basis[1], basis[0])
+            await asyncio.to_thread(self.desk.write_basis, actor_id, basis_id, Basis(*basis))
         if message_id is not None and message is not None:
             await self._write_text(actor_id, message_id, TextKind.MESSAGE, message)
         request = judged.model_copy(update={"message_id": message_id})
@@ -279,10 +279,8 @@ class Service:
             "os_uid": self._os_uid,
         }
 
-    async def _write_text(
-        self, actor_id: UUID, text_id: UUID, kind: TextKind, body: str, form: BasisForm | None = None
-    ) -> None:
-        await asyncio.to_thread(self.desk.write_text, actor_id, text_id, kind, body, form)
+    async def _write_text(self, actor_id: UUID, text_id: UUID, kind: TextKind, body: str) -> None:
+        await asyncio.to_thread(self.desk.write_text, actor_id, text_id, kind, body)
 
     async def _server(self) -> Client:
         if self._client is None:

@@ -1,13 +1,13 @@
 """What the service answers: plain models in the words of the field, ready for JSON."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
-from engine.states.choices import Options, Purpose, Role
+from engine.states.choices import BasisForm, Options, Purpose, Role
 from engine.states.transfer import Party, TransferState
 
 
@@ -125,6 +125,8 @@ class TransferView(View):
     decided_at: datetime | None = None
     reason: str | None = None
     basis: str | None = None
+    basis_form: BasisForm | None = None
+    basis_on: date | None = None
     message: str | None = None
     failed_rule: str | None = None
     stuck_cause: str | None = None

@@ -186,6 +186,8 @@ class Page:
             "answer_by": None,
             "decided": None if transfer.decided_at is None else self.instant(transfer.decided_at),
             "reason": transfer.reason,
+            "basis_form": self.words(f"basis/{transfer.basis_form}") if transfer.basis_form else None,
+            "basis_on": None if transfer.basis_on is None else transfer.basis_on.isoformat(),
             "basis": transfer.basis,
             "message": transfer.message,
             "rule": transfer.failed_rule,

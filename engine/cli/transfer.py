@@ -10,6 +10,7 @@ from engine.cli.context import Call, identifier, typed
 from engine.cli.options import (
     As,
     Basis,
+    BasisOn,
     BasisText,
     IncludeConfidential,
     Key,
@@ -28,6 +29,7 @@ from engine.cli.options import (
     options,
 )
 from engine.errors import BadInput, NotFound
+from engine.states import choices
 
 if TYPE_CHECKING:
     from engine.cli.output import Page
@@ -68,10 +70,11 @@ def request(
     message: Message = None,
     basis: Basis = None,
     basis_text: BasisText = None,
+    basis_on: BasisOn = None,
     key: Key = None,
 ) -> None:
     """Ask a practitioner to take over a record."""
-    if (basis is None) != (basis_text is None):
+    if (basis is None) != (basis_text is None) or (basis_on is not None and basis is None):
         raise BadInput("basis")
     actor_id = call.actor(actor)
     asked = asyncio.run(
@@ -81,7 +84,7 @@ def request(
             call.colleague(actor_id, to),
             purpose=purpose,
             options=options(include_confidential, raw_data, no_copy),
-            basis=None if basis_text is None else (basis, typed(basis_text)),
+            basis=None if basis_text is None else choices.Basis(basis, typed(basis_text), basis_on),
             message=None if message is None else typed(message),
             key=key,
         )

@@ -12,7 +12,7 @@ from engine.errors import BadInput, Denied, NotFound
 from engine.records import facts, reading, transfers, visibility
 from engine.records.tables import Member, TextKind
 from engine.rules.facts import MemberFacts
-from engine.states.choices import BasisForm, Options
+from engine.states.choices import Basis, Options
 from engine.states.transfer import TransferState
 from engine.views import ChainView, PreviewView, ReaderView, RecordView, StandingView, TransferView
 
@@ -66,7 +66,7 @@ class LookingDesk(Commands):
         )
 
     def write_text(
-        self, actor_id: UUID, text_id: UUID, kind: TextKind, body: str, form: BasisForm | None = None
+        self, actor_id: UUID, text_id: UUID, kind: TextKind, body: str, basis: Basis | None = None
     ) -> None:
         """
         Write a reason, a basis or a message, which a command then names by its id (ST-2, MOVE-9).
@@ -90,12 +90,17 @@ class LookingDesk(Commands):
                         "author_id": actor_id,
                         "kind": kind,
                         "body": body,
-                        "basis_form": form,
+                        "basis_form": None if basis is None else basis.form,
+                        "basis_on": None if basis is None or basis.on is None else basis.on.isoformat(),
                         "created_at": _now(),
                     },
                 )
 
         patiently(do, self._patience)
+
+    def write_basis(self, actor_id: UUID, text_id: UUID, basis: Basis) -> None:
+        """Write the legal basis of a transfer, with its form and date (ELIG-8)."""
+        self.write_text(actor_id, text_id, TextKind.BASIS, basis.text, basis)
 
     def verify_log(self) -> list[ChainView]:
         """Walk every organization's log from its first line to its last (AUD-2)."""

@@ -1,7 +1,7 @@
 """What a reader is told: records, previews and transfers, each cut to what this person may know."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import case, select
@@ -177,6 +177,7 @@ def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -
     hidden = record is not None and record.confidential and not party
     number = session.scalar(select(Record.number).where(Record.id == row.record_id))
     content = row.state is TransferState.ACCEPTED or not is_new_owner
+    basis = transfers.basis_of(session, row.basis_id) if party and content else None
     decides = row.state is TransferState.COORDINATOR_OVERRIDE and Role.COORDINATOR in actor.roles
     blind = is_new_owner and row.state is TransferState.PENDING_ACCEPTANCE
     return {
@@ -190,7 +191,9 @@ def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -
         "options": None if blind else facts.options_of(row),
         "respond_by": row.respond_by,
         "reason": transfers.text_of(session, row.reason_id) if party or decides else None,
-        "basis": transfers.text_of(session, row.basis_id) if party and content else None,
+        "basis": None if basis is None else basis.body,
+        "basis_form": None if basis is None else basis.basis_form,
+        "basis_on": date.fromisoformat(basis.basis_on) if basis is not None and basis.basis_on else None,
         "message": transfers.text_of(session, row.message_id) if party and content else None,
         "failed_rule": row.failed_rule,
         "stuck_cause": None if blind else row.stuck_cause,

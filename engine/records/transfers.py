@@ -115,6 +115,11 @@ def add_text(session: Session, values: dict[str, Any]) -> None:
         session.execute(insert(FreeText).values(**values))
 
 
+def basis_of(session: Session, basis_id: UUID | None) -> FreeText | None:
+    """Read the legal basis of a transfer, with its form and date."""
+    return None if basis_id is None else session.get(FreeText, basis_id)
+
+
 def text_of(session: Session, text_id: UUID | None) -> str | None:
     """Read a free text."""
     return None if text_id is None else session.scalar(select(FreeText.body).where(FreeText.id == text_id))

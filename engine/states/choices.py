@@ -1,7 +1,9 @@
 """The closed vocabularies that rules, tables and commands share: roles, purposes, options, shares."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Role(StrEnum):
@@ -36,6 +38,14 @@ class BasisForm(StrEnum):
     VERBAL = "verbal"
     WRITTEN = "written"
     EXCEPTION = "exception"
+
+
+class Basis(NamedTuple):
+    """The legal basis of a transfer: its form, its scope or the exception in words, and its date (ELIG-8)."""
+
+    form: BasisForm
+    text: str
+    on: date | None = None
 
 
 class ShareLevel(StrEnum):

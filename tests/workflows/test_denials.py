@@ -1,6 +1,7 @@
 """What is denied, malformed or broken, and that nothing of it holds up what comes after."""
 
 import asyncio
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from temporalio.service import RPCError
 from engine.activities import decisions
 from engine.errors import Denied
 from engine.messages.transfer import WORKFLOW, Accept, Cancel, Narrow, workflow_id
-from engine.states.choices import BasisForm, Purpose
+from engine.states.choices import Basis, BasisForm, Purpose
 from engine.states.transfer import TransferState
 from tests.workflows.clinic import CAUTIOUS, NEXT_TRY, Clinic, denial, eventually
 from tests.workflows.histories import secret
@@ -65,7 +66,7 @@ async def test_what_was_denied_may_be_asked_again(clinic: Clinic) -> None:
             await clinic.service.request(
                 who.owner, clinic.record, who.new_owner, purpose=Purpose.CONTINUITY, key=key
             )
-    basis = (BasisForm.VERBAL, secret("basis"))
+    basis = Basis(BasisForm.VERBAL, secret("basis"), date(2026, 3, 1))
     with pytest.raises(Denied, match="ELIG-8"):
         await clinic.service.request(
             who.owner, clinic.record, who.new_owner, purpose=Purpose.CONTINUITY, basis=basis, key="ours"
@@ -76,6 +77,9 @@ async def test_what_was_denied_may_be_asked_again(clinic: Clinic) -> None:
     )
 
     assert asked.state is TransferState.PENDING_ACCEPTANCE
+    assert (asked.basis_form, asked.basis_on, asked.basis) == (basis.form, basis.on, basis.text)
+    # The new owner reads it on acceptance only (VIS-12).
+    assert clinic.desk.transfer(who.new_owner, asked.id).basis_form is None
 
 
 async def test_another_message_is_another_request(clinic: Clinic) -> None:
