@@ -6,6 +6,7 @@ the truth, and a workflow is started again from its row.
 """
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,10 +17,12 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine.messages.sweep import SWEEP, SweepResult
-from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, workflow_id
+from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, transfer_id_of, workflow_id
 from engine.records import facts, transfers
 from engine.records.database import Database
 
+#: How long a workflow may need until its first step has written the row.
+_FIRST_STEP = timedelta(minutes=10)
 #: How long a free text may wait for the command that refers to it: longer than any outage keeps one (OVR-2).
 _TEXT_KEPT = timedelta(days=90)
 
@@ -41,12 +44,12 @@ async def reconcile(client: Client, database: Database, task_queue: str) -> Swee
     """Start again what is open without a workflow, wake what runs without an open row, drop unused texts."""
     open_ids = {workflow_id(found): found for found in await asyncio.to_thread(_open_ids, database)}
     running = {
-        found.id
+        found.id: found.start_time
         async for found in client.list_workflows(
             f'WorkflowType = "{WORKFLOW}" AND ExecutionStatus = "Running" AND TaskQueue = "{task_queue}"'
         )
     }
-    missing = sorted(open_ids.keys() - running)
+    missing = sorted(open_ids.keys() - running.keys())
     for found in missing:
         request = await asyncio.to_thread(_read_request, database, open_ids[found])
         await client.start_workflow(
@@ -56,7 +59,11 @@ async def reconcile(client: Client, database: Database, task_queue: str) -> Swee
             task_queue=task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
-    ended = sorted(running - open_ids.keys())
+    # One that began while this looked has no row yet: its first step is on its way, and wants no waking.
+    begun = datetime.now(UTC) - _FIRST_STEP
+    others = sorted(running.keys() - open_ids.keys())
+    final = await asyncio.to_thread(_final_among, database, others)
+    ended = [found for found in others if found in final or running[found] < begun]
     for found in ended:
         await _wake(client, found)
     swept = await asyncio.to_thread(_sweep_texts, database)
@@ -71,6 +78,18 @@ async def _wake(client: Client, found: str) -> None:
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:  # it ended by itself meanwhile
             raise
+
+
+def _final_among(database: Database, workflows: Collection[str]) -> set[str]:
+    with database.read() as session:
+        return {found for found in workflows if _is_final(session, found)}
+
+
+def _is_final(session: Session, workflow: str) -> bool:
+    try:
+        return transfers.is_final(session, transfer_id_of(workflow))
+    except ValueError:  # somebody started it under a name of their own
+        return False
 
 
 def _open_ids(database: Database) -> list[UUID]:

@@ -100,6 +100,11 @@ def workflow_id(transfer_id: UUID) -> str:
     return f"transfer/{transfer_id}"
 
 
+def transfer_id_of(workflow: str) -> UUID:
+    """Give the id of the transfer that a workflow's id names. Raises ``ValueError``."""
+    return UUID(workflow.removeprefix("transfer/"))
+
+
 class Wake(Message):
     """The deadline or a reminder is due, or the row may have changed: look, and act if it is so."""
 

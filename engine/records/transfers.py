@@ -82,6 +82,12 @@ def finished_of_record(session: Session, record_id: UUID) -> int:
     return session.scalar(query) or 0
 
 
+def is_final(session: Session, transfer_id: UUID) -> bool:
+    """Say whether a transfer has a row, and is over."""
+    query = select(Transfer.state).where(Transfer.id == transfer_id)
+    return session.scalar(query) in FINAL_STATES
+
+
 def open_ids(session: Session) -> Sequence[UUID]:
     """Give the ids of every open transfer."""
     return session.scalars(select(Transfer.id).where(Transfer.state.in_(OPEN_STATES))).all()
