@@ -124,6 +124,7 @@ class Steps:
 
     def _once(self, step: Step, decide: Decision, given: StepInput[Any], at: datetime) -> StepResult:
         with self._database.write() as session:
+            decisions.hold(session, given.what)
             earlier = denials.earlier_line(session, step, given.what)
             if earlier is None:
                 decide(session, given.what, at)
@@ -138,6 +139,7 @@ class Steps:
             extra={"step": step, "transfer_id": str(given.what.transfer_id), "rule": denial.key},
         )
         with self._database.write() as session:
+            decisions.hold(session, given.what)
             denials.write(session, step, given.what, denial, at)
             seen = facts.transfer(session, given.what.transfer_id)
             if step is Step.ACCEPT and seen is not None and seen.to_id == given.what.actor_id:
@@ -150,7 +152,8 @@ class Steps:
         if step is not Step.ACCEPT:
             return
         with self._database.write() as session:
-            transfer = facts.transfer(session, given.what.transfer_id, lock=True)
+            decisions.hold(session, given.what)
+            transfer = facts.transfer(session, given.what.transfer_id)
             if transfer is None or not transfers.mark_stuck(session, transfer.id, cause):
                 return
             entry = log.Entry(

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from engine.records.tables import FreeText, StuckCause, Transfer
+from engine.records.tables import FreeText, Holding, HoldingState, StuckCause, Transfer
 from engine.rules.facts import TransferFacts
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
 
@@ -38,9 +38,11 @@ def change(session: Session, seen: TransferFacts, **values: Any) -> None:  # noq
         raise LostRace
 
 
-def record_of(session: Session, transfer_id: UUID) -> UUID | None:
-    """Say which record a transfer is about."""
-    return session.scalar(select(Transfer.record_id).where(Transfer.id == transfer_id))
+def owner_of(session: Session, record_id: UUID) -> UUID | None:
+    """Say in whose hands a record is."""
+    return session.scalar(
+        select(Holding.owner_id).where(Holding.record_id == record_id, Holding.state == HoldingState.LIVE)
+    )
 
 
 def row(session: Session, transfer_id: UUID) -> Transfer:

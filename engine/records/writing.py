@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, String, cast, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from engine.errors import BadInput
+from engine.records.locks import lock_note
 from engine.records.tables import (
     Appointment,
     AppointmentState,
@@ -149,6 +150,7 @@ def add_note(
 def note(session: Session, record_id: UUID, note_id: UUID) -> Note | None:
     """Read a note of the holding that is in use."""
     holding = live_holding(session, record_id)
+    lock_note(session, holding.id, note_id)
     return session.get(Note, (holding.id, note_id))
 
 
