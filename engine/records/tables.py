@@ -550,7 +550,7 @@ class Event(Base):
     purpose: Mapped[Purpose | None]
     state_from: Mapped[TransferState | None]
     state_to: Mapped[TransferState | None]
-    #: JSON object of counts by class, nothing else.
+    #: JSON object of counts by class; of a changed policy, its new value. Numbers, nothing else.
     counts: Mapped[str | None]
     prev_hash: Mapped[str]
     hash: Mapped[str]
