@@ -12,6 +12,7 @@ Outage = Literal[
     "database_unavailable",
     "database_damaged",
     "database_empty",
+    "database_foreign",
     "database_older",
     "database_newer",
     "temporal_unavailable",
@@ -74,13 +75,30 @@ class BadInput(EngineError):
 
 
 class Unavailable(EngineError):
-    """Something that the engine needs does not answer; nothing changed."""
+    """Something that the engine needs does not answer, or is not set up; nothing changed."""
 
     status = 503
+    _SET_UP: ClassVar[frozenset[str]] = frozenset(
+        {
+            "database_missing",
+            "database_damaged",
+            "database_empty",
+            "database_foreign",
+            "database_older",
+            "database_newer",
+            "temporal_cli",
+            "search_attributes",
+        }
+    )
 
     def __init__(self, outage: Outage, /, **params: str | int) -> None:
         """Name what does not answer."""
         super().__init__("unavailable", outage, **params)
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same command, sent again later, may succeed without anybody setting something up."""
+        return self.variant not in self._SET_UP
 
 
 class Stuck(EngineError):

@@ -27,6 +27,30 @@ class OrganizationView(View):
     administrator_id: UUID
 
 
+class OrganizationFactsView(View):
+    """An organization as its members know it."""
+
+    id: UUID
+    name: str
+    language: str
+    time_zone: str
+    administrators: list[str]
+    coordinators: list[str]
+    #: How many are active, and how many no longer are.
+    members: int
+    inactive: int
+
+
+class PolicyView(View):
+    """One choice of an organization, its values written as they are typed."""
+
+    name: str
+    value: str
+    default: str
+    least: str | None
+    most: str | None
+
+
 class MemberView(View):
     """A member as colleagues know them."""
 

@@ -19,6 +19,7 @@ DONE: Final = 0
 DENIED: Final = 1
 MISUSED: Final = 2
 UNDECIDED: Final = 3
+NOT_SET_UP: Final = 4
 FAULT: Final = 70
 _INTERRUPTED: Final = 130
 
@@ -90,7 +91,7 @@ def exit_code(error: EngineError) -> int:
         case BadInput():
             return MISUSED
         case Unavailable():
-            return UNDECIDED
+            return UNDECIDED if error.passes else NOT_SET_UP
         case _:
             return FAULT
 

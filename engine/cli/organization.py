@@ -5,14 +5,19 @@ from typing import Annotated
 import typer
 
 from engine.cli.context import Call
-from engine.cli.options import Tongue, command
+from engine.cli.options import As, Tongue, command, group
 
 app = typer.Typer()
+policy = typer.Typer()
+group(policy)
+app.add_typer(policy, name="policy", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Administrator = Annotated[str, typer.Option("--administrator", metavar="EMAIL")]
 TimeZone = Annotated[str, typer.Option("--time-zone", metavar="ZONE")]
 MaybeFirst = Annotated[str | None, typer.Option("--first-name", metavar="TEXT")]
+PolicyName = Annotated[str, typer.Argument(metavar="POLICY")]
+Values = Annotated[list[str], typer.Argument(metavar="VALUE...")]
 MaybeLast = Annotated[str | None, typer.Option("--last-name", metavar="TEXT")]
 
 
@@ -39,6 +44,27 @@ def create(
         time_zone=time_zone,
     )
     call.answer(made, lambda page: page.say("done/organization", name=made.name, email=administrator))
+
+
+@command(app, "show")
+def show(call: Call, actor: As) -> None:
+    """Show the actor's organization."""
+    found = call.desk.organization(call.actor(actor))
+    call.answer(found, lambda page: page.organization(found))
+
+
+@command(policy, "show")
+def show_policies(call: Call, actor: As) -> None:
+    """Show every policy of the organization, with its default and its range."""
+    found = call.desk.policies(call.actor(actor))
+    call.answer({"policies": found}, lambda page: page.policies(found))
+
+
+@command(policy, "set")
+def set_policy(call: Call, name: PolicyName, values: Values, actor: As) -> None:
+    """Change one policy; an administrator's command."""
+    changed = call.desk.change_policy(call.actor(actor), name, values)
+    call.answer(changed, lambda page: page.say("done/policy", policy=changed.name, value=changed.value))
 
 
 def _names(email: str) -> tuple[str, str]:

@@ -15,7 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.catalogue import label
-from engine.views import ClassLine, ItemView, MemberView, PreviewView, RecordView, TransferView
+from engine.views import (
+    ClassLine,
+    ItemView,
+    MemberView,
+    OrganizationFactsView,
+    PolicyView,
+    PreviewView,
+    RecordView,
+    TransferView,
+)
 
 #: In which order a reader asks: what goes, what I keep, what nobody sees, who is told, what is gone.
 OUTCOMES: Final = {
@@ -86,6 +95,30 @@ class Page:
             roles = ", ".join(self.words(f"role/{role}") for role in member.roles)
             status = self.words("status/active" if member.active else "word/inactive")
             table.add_row(member.name, member.email, member.title, roles, status)
+        self._print(table)
+
+    def organization(self, found: OrganizationFactsView) -> None:
+        """Show an organization as its members know it."""
+        found = harmless(found)
+        self._facts(
+            {
+                "name": found.name,
+                "administrators": ", ".join(found.administrators),
+                "coordinators": ", ".join(found.coordinators),
+                "members": self.words("word/members", active=found.members, inactive=found.inactive),
+                "language": found.language,
+                "time_zone": found.time_zone,
+                "id": str(found.id),
+            }
+        )
+
+    def policies(self, found: Sequence[PolicyView]) -> None:
+        """Show an organization's choices."""
+        table = self._table("policy", "value", "default", "range", "meaning")
+        for policy in map(harmless, found):
+            bounds = "" if policy.least is None else f"{policy.least}\N{EN DASH}{policy.most}"
+            meaning = self.words(f"policy/{policy.name}")
+            table.add_row(policy.name, policy.value, policy.default, bounds, meaning)
         self._print(table)
 
     def records(self, records: Sequence[RecordView]) -> None:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -33,6 +33,10 @@ class Writing:
     role: Role = Role.PRACTITIONER
     record_id: UUID | None = None
     subject_id: UUID | None = None
+    #: JSON object of numbers by kind, for the log.
+    counts: str | None = None
+    #: What the engine did because of this command, logged after it.
+    further: list[log.Entry] = field(default_factory=list)
 
     def record(self, record_id: UUID, *, alone: bool = False) -> RecordFacts:
         """
@@ -92,7 +96,7 @@ class Commands:
                     return unanswered[-1]
                 under_way = Writing(session, active(session, actor_id), datetime.now(UTC))
                 result = do(under_way)
-                log.append(session, self._entry(under_way, action, command_id))
+                log.append(session, self._entry(under_way, action, command_id), *under_way.further)
                 reached.append(result)
             return result
 
@@ -163,6 +167,7 @@ class Commands:
             rule=rule,
             record_id=writing.record_id,
             subject_id=writing.subject_id,
+            counts=writing.counts,
         )
 
 

@@ -1,9 +1,10 @@
 """The desk for people: organizations, policies, members, clients' restrictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import rfc8785
 from sqlalchemy.orm import Session
 
 from engine.audit import log
@@ -11,10 +12,12 @@ from engine.desk.base import Commands, Writing, patiently
 from engine.errors import BadInput, NotFound
 from engine.records import facts, locks, people, reading
 from engine.records.races import racing
+from engine.records.tables import Organization
+from engine.rules import policies
 from engine.rules import writing as rules
 from engine.rules.facts import MemberFacts
 from engine.states.choices import Role
-from engine.views import MemberView, OrganizationView
+from engine.views import MemberView, OrganizationFactsView, OrganizationView, PolicyView
 
 
 class PeopleDesk(Commands):
@@ -108,22 +111,60 @@ class PeopleDesk(Commands):
         reminders: Sequence[timedelta] | None = None,
         basis_required: bool | None = None,
         raw_data_titles: Sequence[str] | None = None,
+        grace_days: int | None = None,
+        retention_years: int | None = None,
     ) -> None:
-        """Change the organization's choices; an administrator's command."""
+        """Change some of the organization's choices; an administrator's command."""
+        named: dict[str, policies.Value | None] = {
+            "answer_within": answer_within,
+            "reminders": reminders,
+            "basis_required": basis_required,
+            "raw_data_titles": raw_data_titles,
+            "grace_days": grace_days,
+            "retention_years": retention_years,
+        }
+        values = {name: value for name, value in named.items() if value is not None}
+        self._command(actor_id, "organization.policy", lambda command: _change(command, values))
 
-        def do(command: Writing) -> None:
-            command.role = rules.check_administrator(command.actor)
-            locks.lock_policy(command.session, command.actor.organization_id, alone=True)
-            people.set_policy(
-                command.session,
-                command.actor.organization_id,
-                answer_within=answer_within,
-                reminders=reminders,
-                basis_required=basis_required,
-                raw_data_titles=raw_data_titles,
+    def change_policy(self, actor_id: UUID, name: str, words: Sequence[str]) -> PolicyView:
+        """Change one choice to what somebody typed; an administrator's command. Raises ``BadInput``."""
+
+        def do(command: Writing) -> PolicyView:
+            rules.check_administrator(command.actor)
+            policy = policies.named(name)
+            _change(command, {policy.name: policies.read(policy, words)})
+            return _policy_view(policy, people.policies_of(command.session, command.actor.organization_id))
+
+        return self._command(actor_id, "organization.policy", do)
+
+    def policies(self, actor_id: UUID) -> list[PolicyView]:
+        """Show every choice of the actor's organization, with its default and its range."""
+
+        def do(session: Session, actor: MemberFacts) -> list[PolicyView]:
+            values = people.policies_of(session, actor.organization_id)
+            return [_policy_view(policy, values) for policy in policies.TABLE]
+
+        return self._look(actor_id, "organization.policies", do)
+
+    def organization(self, actor_id: UUID) -> OrganizationFactsView:
+        """Show the actor's organization: what every member may know of it."""
+
+        def do(session: Session, actor: MemberFacts) -> OrganizationFactsView:
+            row = session.get_one(Organization, actor.organization_id)
+            members = [reading.member_view(*found) for found in people.members_of(session, row.id)]
+            active = [member for member in members if member.active]
+            return OrganizationFactsView(
+                id=row.id,
+                name=row.name,
+                language=row.language,
+                time_zone=row.time_zone,
+                administrators=[m.name for m in active if Role.ADMINISTRATOR in m.roles],
+                coordinators=[m.name for m in active if Role.COORDINATOR in m.roles],
+                members=len(active),
+                inactive=len(members) - len(active),
             )
 
-        self._command(actor_id, "organization.policy", do)
+        return self._look(actor_id, "organization.show", do)
 
     def members(self, actor_id: UUID) -> list[MemberView]:
         """List the colleagues of the actor's organization."""
@@ -191,3 +232,24 @@ class PeopleDesk(Commands):
     def facts_of(self, actor_id: UUID) -> MemberFacts:
         """Read who acts. Raises ``NotFound``."""
         return self._look(actor_id, "member.self", lambda _session, actor: actor)
+
+
+def _change(command: Writing, values: Mapping[str, policies.Value]) -> None:
+    """Change choices, and log the new value of what is a number; of a list, how many."""
+    command.role = rules.check_administrator(command.actor)
+    organization_id = command.actor.organization_id
+    locks.lock_policy(command.session, organization_id, alone=True)
+    people.set_policies(command.session, organization_id, values)
+    logged = {"policy": {name: policies.number(value) for name, value in values.items()}}
+    command.counts = rfc8785.dumps(logged).decode()
+
+
+def _policy_view(policy: policies.Policy, values: Mapping[str, policies.Value]) -> PolicyView:
+    bounded = policy.least is not None
+    return PolicyView(
+        name=policy.typed_name,
+        value=policies.shown(values[policy.name]),
+        default=policies.shown(policy.default),
+        least=policies.shown(policy.least) if bounded else None,
+        most=policies.shown(policy.most) if bounded else None,
+    )

@@ -137,7 +137,7 @@ def _found(connection: Connection) -> str | None:
     if VERSION_TABLE in tables:
         at = connection.scalar(text("SELECT version_num FROM alembic_version"))
     if at is None and tables - {VERSION_TABLE}:
-        raise Unavailable("database_unavailable", cause="foreign")
+        raise Unavailable("database_foreign")
     return at
 
 

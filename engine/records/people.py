@@ -1,7 +1,7 @@
 """Write organizations, members, clients and their restrictions; read who they are."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,11 +22,10 @@ from engine.records.tables import (
     Restriction,
 )
 from engine.records.writing import line_of
+from engine.rules import policies
 from engine.rules.facts import same_title
 from engine.states.choices import Role
 
-_DAY = 24 * 60 * 60
-_SECOND = timedelta(seconds=1)
 LANGUAGES = frozenset({"fr", "en"})
 
 
@@ -49,40 +48,48 @@ def add_organization(session: Session, *, name: str, language: str, time_zone: s
     session.execute(
         insert(Policy).values(
             organization_id=organization_id,
-            answer_within=14 * _DAY,
-            reminders=json.dumps([3 * _DAY, 7 * _DAY]),
+            answer_within=0,
+            reminders="[]",
             basis_required=False,
         )
     )
+    set_policies(session, organization_id, {policy.name: policy.default for policy in policies.TABLE})
     return organization_id
 
 
-def set_policy(
-    session: Session,
-    organization_id: UUID,
-    *,
-    answer_within: timedelta | None = None,
-    reminders: Sequence[timedelta] | None = None,
-    basis_required: bool | None = None,
-    raw_data_titles: Iterable[str] | None = None,
-) -> None:
-    """Change an organization's choices; what is ``None`` stays as it is. Raises ``BadInput``."""
+def set_policies(session: Session, organization_id: UUID, values: Mapping[str, policies.Value]) -> None:
+    """Change an organization's choices; what is not named stays as it is. Raises ``BadInput``."""
     changes: dict[str, Any] = {}
-    shortest = min([answer_within or _SECOND, *(reminders or [])])
-    if shortest < _SECOND:
-        raise BadInput("policy")
-    if answer_within is not None:
-        changes["answer_within"] = int(answer_within.total_seconds())
-    if reminders is not None:
-        changes["reminders"] = json.dumps([int(after.total_seconds()) for after in reminders])
-    if basis_required is not None:
-        changes["basis_required"] = basis_required
+    for name, value in values.items():
+        checked = policies.checked(policies.BY_NAME[name], value)
+        changes[name] = policies.number(checked) if isinstance(checked, timedelta) else checked
+    if "reminders" in changes:
+        changes["reminders"] = json.dumps(sorted(policies.number(after) for after in changes["reminders"]))
+    titles = changes.pop("raw_data_titles", None)
     if changes:
         session.execute(update(Policy).where(Policy.organization_id == organization_id).values(**changes))
-    if raw_data_titles is not None:
+    if titles is not None:
         session.execute(delete(RawDataTitle).where(RawDataTitle.organization_id == organization_id))
-        for title in sorted({same_title(title) for title in raw_data_titles}):
+        for title in sorted({same_title(line_of(title, "title")) for title in titles}):
             session.execute(insert(RawDataTitle).values(organization_id=organization_id, title=title))
+
+
+def policies_of(session: Session, organization_id: UUID) -> dict[str, policies.Value]:
+    """Read every choice of an organization."""
+    row = session.get_one(Policy, organization_id, populate_existing=True)
+    titles = session.scalars(
+        select(RawDataTitle.title)
+        .where(RawDataTitle.organization_id == organization_id)
+        .order_by(RawDataTitle.title)
+    )
+    return {
+        "answer_within": timedelta(seconds=row.answer_within),
+        "reminders": [timedelta(seconds=after) for after in json.loads(row.reminders)],
+        "basis_required": row.basis_required,
+        "raw_data_titles": list(titles),
+        "grace_days": row.grace_days,
+        "retention_years": row.retention_years,
+    }
 
 
 def add_member(  # noqa: PLR0913 - who a member is

@@ -144,6 +144,10 @@ class Policy(Base):
     #: JSON list of seconds after the asking.
     reminders: Mapped[str]
     basis_required: Mapped[bool]
+    #: How long what was excluded and not kept stays in quarantine (MOVE-6).
+    grace_days: Mapped[int] = mapped_column(server_default=text("30"))
+    #: How long a record is kept after its last service (MOVE-6).
+    retention_years: Mapped[int] = mapped_column(server_default=text("5"))
 
 
 class RawDataTitle(Base):
@@ -197,7 +201,11 @@ class Client(Base):
 
 
 class Restriction(Base):
-    """Somebody, or a professional title, who may not become responsible for a client's records (ELIG-4)."""
+    """
+    Somebody, or a professional title, who may not become responsible for a client's records (ELIG-4).
+
+    It is ended once and stays readable; nothing else of it ever changes.
+    """
 
     __tablename__ = "restrictions"
     __table_args__ = (
@@ -213,6 +221,8 @@ class Restriction(Base):
     set_by_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
     set_at: Mapped[datetime]
     basis: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    ended_by_id: Mapped[UUID | None]
 
 
 class Record(Base):
@@ -540,7 +550,7 @@ class Event(Base):
     purpose: Mapped[Purpose | None]
     state_from: Mapped[TransferState | None]
     state_to: Mapped[TransferState | None]
-    #: JSON object of counts by class, nothing else.
+    #: JSON object of counts by class; of a changed policy, its new value. Numbers, nothing else.
     counts: Mapped[str | None]
     prev_hash: Mapped[str]
     hash: Mapped[str]

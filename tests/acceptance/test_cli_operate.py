@@ -136,6 +136,8 @@ class TestDoctor:
 
         checks = {check["name"]: check["ok"] for check in answer.json["checks"]}
         assert (answer.code, checks["database"], checks["log"]) == (1, False, None)
+        answer = cli("member", "list", "--as", LEA, "--json")
+        assert (answer.code, answer.error["key"]) == (4, "unavailable/database_damaged")
 
 
 class TestEnding:
@@ -175,4 +177,4 @@ class TestEnding:
             ["org", "create", "N", "--administrator", "a@b.example"],
         ):
             answer = newer(*command, "--json")
-            assert (answer.code, answer.error["key"]) == (3, "unavailable/database_newer")
+            assert (answer.code, answer.error["key"]) == (4, "unavailable/database_newer")

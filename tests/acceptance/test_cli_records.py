@@ -27,7 +27,7 @@ class TestOrganizations:
 
         answer = cli.process("member", "list", "--as", LEA, "--json")
 
-        assert (answer.code, answer.out) == (3, "")
+        assert (answer.code, answer.out) == (4, "")
         assert answer.error["key"] == "unavailable/database_missing"
         assert not cli.data.exists()
 

@@ -2,10 +2,11 @@
 
 import copy
 import pickle
+from typing import get_args
 
 import pytest
 
-from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable
+from engine.errors import BadInput, Denied, EngineError, NotFound, Outage, Stuck, Unavailable
 from engine.states.transfer import TransferState, TransferTrigger, TransitionDenied
 
 SECRET = "Tremblay"
@@ -74,3 +75,10 @@ def test_parameters_may_have_any_name() -> None:
 def test_vis_11_not_found_names_only_the_kind_of_thing() -> None:
     """VIS-11: what is hidden and what does not exist give the same answer, without an id."""
     assert NotFound("transfer").params == {"what": "transfer"}
+
+
+def test_only_what_did_not_answer_is_worth_sending_again() -> None:
+    """Decision 0008: a missing, foreign, damaged or other database is set up or restored, not waited for."""
+    passing = {outage for outage in get_args(Outage) if Unavailable(outage).passes}
+
+    assert passing == {"no_answer", "database_unavailable", "temporal_unavailable"}

@@ -280,9 +280,9 @@ class TestOutage:
             other.execute("CREATE TABLE songs (title TEXT)")
         before = file.read_bytes()
         foreign = Database(file)
-        with unavailable("database_unavailable"):
+        with unavailable("database_foreign"):
             foreign.check()
-        with unavailable("database_unavailable"):
+        with unavailable("database_foreign"):
             foreign.upgrade()
 
         foreign.close()

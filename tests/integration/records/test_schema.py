@@ -88,10 +88,22 @@ def sql(database: Database, world: build.World) -> Iterator[Sql]:
 def schema_of(file: Path) -> dict[str, tuple[str, ...]]:
     """Read every table, index and trigger, as words whose order does not count."""
     with closing(sqlite3.connect(file)) as connection:
-        rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
-        return {
-            name: tuple(sorted(line.strip().rstrip(",") for line in sql.splitlines())) for name, sql in rows
-        }
+        rows = connection.execute("SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+        return {name: _parts(sql) if kind == "table" else (sql,) for name, kind, sql in rows}
+
+
+def _parts(sql: str) -> tuple[str, ...]:
+    """Take a table apart at its own commas: a column that was added later shares a line with another."""
+    before, _, after = sql.partition("(")
+    inside, _, behind = after.rpartition(")")
+    parts, depth = [""], 0
+    for character in " ".join(inside.split()):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return (before.strip(), *sorted(part.strip() for part in parts), behind.strip())
 
 
 class TestMigration:
@@ -540,6 +552,31 @@ class TestHoldings:
         second()
         with pytest.raises(IntegrityError):
             second()
+
+
+class TestRestrictions:
+    """ELIG-4: each entry says who set it, when and on what basis, also once it is ended."""
+
+    @pytest.fixture(autouse=True)
+    def _restriction(self, database: Database, world: build.World) -> None:
+        with database.write() as session:
+            build.restriction(session, world.client, world.owner, title="Psychologue")
+
+    @pytest.mark.parametrize(
+        "column", ["id", "client_id", "member_id", "title", "set_by_id", "set_at", "basis"]
+    )
+    def test_are_never_rewritten(self, sql: Sql, column: str) -> None:
+        sql.denied("ELIG-4", f"UPDATE restrictions SET {column} = 'another'")
+
+    def test_are_ended_once(self, sql: Sql, world: build.World) -> None:
+        sql.allowed("UPDATE restrictions SET ended_at = 'then', ended_by_id = ?", world.owner)
+        sql.denied("ELIG-4", "UPDATE restrictions SET ended_at = NULL, ended_by_id = NULL")
+
+    def test_are_never_deleted(self, sql: Sql) -> None:
+        sql.denied("ELIG-4", "DELETE FROM restrictions")
+
+    def test_are_never_replaced(self, sql: Sql) -> None:
+        sql.denied("ELIG-4", "INSERT OR REPLACE INTO restrictions SELECT * FROM restrictions")
 
 
 class TestTransfers:
