@@ -39,6 +39,15 @@ class Schedule:
     time_zone: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long an organization keeps what was excluded, and a record after its last service (MOVE-6)."""
+
+    grace_days: int
+    retention_years: int
+    time_zone: str
+
+
 _MEMBER = (
     select(
         Member.id,
@@ -184,6 +193,16 @@ def schedule(session: Session, organization_id: UUID) -> Schedule:
         reminders=[timedelta(seconds=after) for after in json.loads(row.reminders)],
         time_zone=row.time_zone,
     )
+
+
+def retention(session: Session, organization_id: UUID) -> Retention:
+    """Read how long an organization keeps things; its days and years are those of its time zone."""
+    row = session.execute(
+        select(Policy.grace_days, Policy.retention_years, Organization.time_zone)
+        .join(Organization, Organization.id == Policy.organization_id)
+        .where(Policy.organization_id == organization_id)
+    ).one()
+    return Retention(grace_days=row.grace_days, retention_years=row.retention_years, time_zone=row.time_zone)
 
 
 def transfer(session: Session, transfer_id: UUID, *, lock: bool = False) -> TransferFacts | None:

@@ -69,6 +69,13 @@ class StuckCause(StrEnum):
     UNEXPECTED_ERROR = "unexpected_error"
 
 
+class DestroyedBy(StrEnum):
+    """Which period was over: the grace period alone, or the record's retention too (MOVE-6)."""
+
+    GRACE = "grace"
+    RETENTION = "retention"
+
+
 class Side(StrEnum):
     """On which side of a hand-over an event stands (AUD-1)."""
 
@@ -115,6 +122,7 @@ class Base(DeclarativeBase):
         BasisForm: Word(BasisForm),
         StuckCause: Word(StuckCause),
         Side: Word(Side),
+        DestroyedBy: Word(DestroyedBy),
         TransferState: Word(TransferState),
         ContentClass: Word(ContentClass),
         Outcome: Word(Outcome),
@@ -144,6 +152,10 @@ class Policy(Base):
     #: JSON list of seconds after the asking.
     reminders: Mapped[str]
     basis_required: Mapped[bool]
+    #: How long what was excluded and not kept stays in quarantine (MOVE-6).
+    grace_days: Mapped[int] = mapped_column(server_default=text("30"))
+    #: How long a record is kept after its last service (MOVE-6).
+    retention_years: Mapped[int] = mapped_column(server_default=text("5"))
 
 
 class RawDataTitle(Base):
@@ -279,6 +291,7 @@ class Holding(Base):
         ),
         Index(None, "owner_id", "state"),
         Index(None, "record_id"),
+        Index(None, "organization_id", "state", "id"),
         _words("state", HoldingState),
         _STRICT,
     )
@@ -493,6 +506,25 @@ class ManifestLine(Base):
     outcome: Mapped[Outcome]
     author_id: Mapped[UUID | None]
     sha256: Mapped[str | None]
+
+
+class Tombstone(Base):
+    """What is left of the items of a class that were destroyed: how many, when, by which rule (MOVE-6)."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = (
+        _words("item_class", ContentClass),
+        _words("rule", DestroyedBy),
+        Index(None, "organization_id"),
+        _STRICT,
+    )
+
+    holding_id: Mapped[UUID] = mapped_column(ForeignKey("holdings.id"), primary_key=True)
+    item_class: Mapped[ContentClass] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    count: Mapped[int]
+    at: Mapped[datetime]
+    rule: Mapped[DestroyedBy]
 
 
 class FreeText(Base):
