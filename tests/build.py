@@ -194,6 +194,7 @@ def restriction(
     *,
     member_id: UUID | None = None,
     title: str | None = None,
+    set_at: datetime = NOW,
 ) -> UUID:
     """Insert who may not become responsible for a client's records: a member or a title."""
     restriction_id = uuid4()
@@ -204,7 +205,7 @@ def restriction(
             member_id=member_id,
             title=None if title is None else same_title(title),
             set_by_id=set_by_id,
-            set_at=NOW,
+            set_at=set_at,
             basis="à la demande de la personne",
         )
     )

@@ -100,7 +100,7 @@ _RECORD_LOCKED = _RECORD.with_for_update(of=Record)
 _RESTRICTIONS = (
     select(Restriction.member_id, Restriction.title)
     .join(RecordClient, RecordClient.client_id == Restriction.client_id)
-    .where(RecordClient.record_id == bindparam("record_id", type_=Id))
+    .where(RecordClient.record_id == bindparam("record_id", type_=Id), Restriction.ended_at.is_(None))
 )
 _TRANSFER = (
     select(Transfer, Member.active)

@@ -209,7 +209,11 @@ class Client(Base):
 
 
 class Restriction(Base):
-    """Somebody, or a professional title, who may not become responsible for a client's records (ELIG-4)."""
+    """
+    Somebody, or a professional title, who may not become responsible for a client's records (ELIG-4).
+
+    It is ended once and stays readable; nothing else of it ever changes.
+    """
 
     __tablename__ = "restrictions"
     __table_args__ = (
@@ -225,6 +229,8 @@ class Restriction(Base):
     set_by_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
     set_at: Mapped[datetime]
     basis: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    ended_by_id: Mapped[UUID | None]
 
 
 class Record(Base):

@@ -24,6 +24,7 @@ def handed_to_a_restricted_member(db: sqlite3.Connection) -> Iterator[tuple[Any,
         SELECT t.id, t.to_id, m.title, x.member_id, x.title FROM transfers t JOIN members m ON m.id = t.to_id
         JOIN record_clients rc ON rc.record_id = t.record_id
         JOIN restrictions x ON x.client_id = rc.client_id AND x.set_at <= t.decided_at
+            AND (x.ended_at IS NULL OR x.ended_at > t.decided_at)
         WHERE t.state = 'accepted'
     """):
         if restricted_id == member_id or (restricted_title and folded(restricted_title) == folded(title)):

@@ -323,11 +323,14 @@ class Clinic:
     def restrict(self, *, member_id: UUID | None = None, title: str | None = None) -> None:
         """Put somebody or a title on the client's list, now."""
         with self.database.write() as session:
-            restriction = build.restriction(
-                session, self.world.client, self.world.administrator, member_id=member_id, title=title
+            build.restriction(
+                session,
+                self.world.client,
+                self.world.administrator,
+                member_id=member_id,
+                title=title,
+                set_at=self._tick(),
             )
-        stamp = self._tick().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        self.change("UPDATE restrictions SET set_at = :at WHERE id = :id", at=stamp, id=restriction)
 
     def colleague(self, **more: Any) -> UUID:  # noqa: ANN401
         """Add a practitioner."""

@@ -568,6 +568,31 @@ class TestHoldings:
             second()
 
 
+class TestRestrictions:
+    """ELIG-4: each entry says who set it, when and on what basis, also once it is ended."""
+
+    @pytest.fixture(autouse=True)
+    def _restriction(self, database: Database, world: build.World) -> None:
+        with database.write() as session:
+            build.restriction(session, world.client, world.owner, title="Psychologue")
+
+    @pytest.mark.parametrize(
+        "column", ["id", "client_id", "member_id", "title", "set_by_id", "set_at", "basis"]
+    )
+    def test_are_never_rewritten(self, sql: Sql, column: str) -> None:
+        sql.denied("ELIG-4", f"UPDATE restrictions SET {column} = 'another'")
+
+    def test_are_ended_once(self, sql: Sql, world: build.World) -> None:
+        sql.allowed("UPDATE restrictions SET ended_at = 'then', ended_by_id = ?", world.owner)
+        sql.denied("ELIG-4", "UPDATE restrictions SET ended_at = NULL, ended_by_id = NULL")
+
+    def test_are_never_deleted(self, sql: Sql) -> None:
+        sql.denied("ELIG-4", "DELETE FROM restrictions")
+
+    def test_are_never_replaced(self, sql: Sql) -> None:
+        sql.denied("ELIG-4", "INSERT OR REPLACE INTO restrictions SELECT * FROM restrictions")
+
+
 class TestTransfers:
     @pytest.fixture
     def transfer(self, database: Database, world: build.World) -> UUID:

@@ -1,24 +1,95 @@
 """
-Two policies more: how long what is excluded is kept, and a record after its last service (MOVE-6).
+Two policies more, how long what is excluded is kept; and a client's restriction is ended, never rewritten.
 
-Frozen: it spells out every word.
+Frozen: of the engine it imports the column types only, and it spells out every word.
 """
 
 import sqlalchemy as sa
 from alembic import op
+
+from engine.records.types import Id, Instant
 
 revision = "0003"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+_REWRITTEN = "ELIG-4: a restriction is ended, never rewritten"
+_DELETED = "ELIG-4: a restriction is ended, never deleted"
+_FIXED = ("id", "client_id", "member_id", "title", "set_by_id", "set_at", "basis")
+
 
 def upgrade() -> None:
-    for name, default in (("grace_days", "30"), ("retention_years", "5")):
-        column = sa.Column(name, sa.Integer(), server_default=sa.text(default), nullable=False)
-        op.add_column("policies", column)
+    op.add_column(
+        "policies", sa.Column("grace_days", sa.Integer(), server_default=sa.text("30"), nullable=False)
+    )
+    op.add_column(
+        "policies", sa.Column("retention_years", sa.Integer(), server_default=sa.text("5"), nullable=False)
+    )
+    op.add_column("restrictions", sa.Column("ended_at", Instant(), nullable=True))
+    op.add_column("restrictions", sa.Column("ended_by_id", Id(), nullable=True))
+    triggers = _SQLITE if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL
+    for statement in triggers:
+        op.execute(statement)
 
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for name in ("restrictions_updated", "restrictions_deleted", "restrictions_replaced"):
+            op.execute(f"DROP TRIGGER {name}")
+    else:
+        for name in ("restrictions_updated", "restrictions_deleted"):
+            op.execute(f"DROP TRIGGER {name} ON restrictions")
+            op.execute(f"DROP FUNCTION {name}()")
+    # What was ended would be in force again: it goes.
+    op.execute("DELETE FROM restrictions WHERE ended_at IS NOT NULL")
+    op.drop_column("restrictions", "ended_by_id")
+    op.drop_column("restrictions", "ended_at")
     op.drop_column("policies", "retention_years")
     op.drop_column("policies", "grace_days")
+
+
+def _changed(distinct: str) -> str:
+    return " OR ".join(f"NEW.{column} {distinct} OLD.{column}" for column in _FIXED)
+
+
+def _sqlite(name: str, event: str, message: str, when: str = "") -> str:
+    return (
+        f"CREATE TRIGGER {name} BEFORE {event} ON restrictions FOR EACH ROW {when} "
+        f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+    )
+
+
+def _postgresql(name: str, event: str, message: str, when: str = "") -> tuple[str, str]:
+    raised = f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';"
+    return (
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {raised} END $$",
+        f"CREATE TRIGGER {name} BEFORE {event} ON restrictions FOR EACH ROW {when} EXECUTE FUNCTION {name}()",
+    )
+
+
+_SQLITE = (
+    _sqlite(
+        "restrictions_updated",
+        "UPDATE",
+        _REWRITTEN,
+        f"WHEN OLD.ended_at IS NOT NULL OR {_changed('IS NOT')}",
+    ),
+    _sqlite("restrictions_deleted", "DELETE", _DELETED),
+    # INSERT OR REPLACE removes a row without asking its DELETE trigger, unless recursive_triggers is on.
+    _sqlite(
+        "restrictions_replaced",
+        "INSERT",
+        _REWRITTEN,
+        "WHEN EXISTS (SELECT 1 FROM restrictions AS kept WHERE kept.id = NEW.id)",
+    ),
+)
+_POSTGRESQL = (
+    *_postgresql(
+        "restrictions_updated",
+        "UPDATE",
+        _REWRITTEN,
+        f"WHEN (OLD.ended_at IS NOT NULL OR {_changed('IS DISTINCT FROM')})",
+    ),
+    *_postgresql("restrictions_deleted", "DELETE", _DELETED),
+)
