@@ -107,7 +107,6 @@ def _entry(done: Destroyed, at: datetime) -> log.Entry:
         action="record.destroyed",
         command_id=uuid5(done.holding_id, f"destroy/{done.rule}"),
         role=ENGINE,
-        rule="MOVE-6",
         record_id=done.record_id,
         subject_id=done.holding_id,
         counts=rfc8785.dumps(counts).decode(),

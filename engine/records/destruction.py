@@ -94,6 +94,8 @@ class Waiting:
     due_on: date
     unfinished_due_on: date
     counts: Mapping[ContentClass, int]
+    #: Tasks and memos that the hand-over deleted: these go on ``unfinished_due_on``.
+    unfinished: Mapping[ContentClass, int]
 
 
 def _services() -> tuple[Select[Any], ...]:
@@ -198,7 +200,7 @@ def destroy(session: Session, holding_id: UUID, now: datetime) -> Destroyed | No
     ).one_or_none()
     if found is None:
         return None
-    facts.lock_record(session, found.record_id)
+    session.execute(select(Record.id).where(Record.id == found.record_id).with_for_update())
     row = session.execute(
         _due(session, found.organization_id, now).where(Holding.id == holding_id)
     ).one_or_none()
@@ -377,32 +379,36 @@ def waiting(session: Session, organization_id: UUID) -> list[Waiting]:
                 held=held,
                 due_on=day,
                 unfinished_due_on=grace + retention.ONE_DAY,
-                counts=counts.get(holding.id, {}),
+                counts=counts.get((holding.id, False), {}),
+                unfinished=counts.get((holding.id, True), {}),
             )
         )
     return sorted(found, key=lambda one: (one.due_on, one.holding_id))
 
 
-def _counts(session: Session, organization_id: UUID) -> dict[UUID, dict[ContentClass, int]]:
-    """Count by class what each closed holding still has, as its manifest says."""
+def _counts(session: Session, organization_id: UUID) -> dict[tuple[UUID, bool], dict[ContentClass, int]]:
+    """Count by class what each closed holding still has, as its manifest says; apart what goes early."""
     stone = exists().where(
         Tombstone.holding_id == Holding.id, Tombstone.item_class == ManifestLine.item_class
     )
     of_record = (ContentClass.SHARE, ContentClass.COLLABORATOR_APPOINTMENT)
+    early = ManifestLine.outcome == Outcome.DELETED
+    bills = and_(Holding.state == HoldingState.QUARANTINED, ManifestLine.item_class == ContentClass.INVOICE)
     rows = session.execute(
-        select(Holding.id, ManifestLine.item_class, func.count())
+        select(Holding.id, early.label("early"), ManifestLine.item_class, func.count())
         .join(ManifestLine, ManifestLine.transfer_id == Holding.closed_by_id)
         .where(
             Holding.organization_id == organization_id,
             Holding.state.in_(_CLOSED),
             ManifestLine.item_class.not_in(of_record),
             ~stone,
+            ~bills,
         )
-        .group_by(Holding.id, ManifestLine.item_class)
+        .group_by(Holding.id, "early", ManifestLine.item_class)
     )
-    found: dict[UUID, dict[ContentClass, int]] = {}
-    for holding_id, item_class, count in rows:
-        found.setdefault(holding_id, {})[item_class] = count
+    found: dict[tuple[UUID, bool], dict[ContentClass, int]] = {}
+    for holding_id, is_early, item_class, count in rows:
+        found.setdefault((holding_id, bool(is_early)), {})[item_class] = count
     return found
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from engine.records.types import Flag, Id, Instant, Word
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus
-from engine.states.choices import BasisForm, Purpose, RawDataChoice, Role, ShareLevel
+from engine.states.choices import BasisForm, Purpose, RawDataChoice, RestorationCause, Role, ShareLevel
 from engine.states.transfer import OPEN_STATES, TransferState
 
 
@@ -123,6 +123,7 @@ class Base(DeclarativeBase):
         StuckCause: Word(StuckCause),
         Side: Word(Side),
         DestroyedBy: Word(DestroyedBy),
+        RestorationCause: Word(RestorationCause),
         TransferState: Word(TransferState),
         ContentClass: Word(ContentClass),
         Outcome: Word(Outcome),
@@ -512,6 +513,19 @@ class ManifestLine(Base):
     outcome: Mapped[Outcome]
     author_id: Mapped[UUID | None]
     sha256: Mapped[str | None]
+
+
+class Restoration(Base):
+    """Why a quarantine became an archived copy: who decided it, when, for which cause, with what reason."""
+
+    __tablename__ = "restorations"
+    __table_args__ = (_words("cause", RestorationCause), _STRICT)
+
+    holding_id: Mapped[UUID] = mapped_column(ForeignKey("holdings.id"), primary_key=True)
+    cause: Mapped[RestorationCause]
+    reason_id: Mapped[UUID] = mapped_column(ForeignKey("texts.id"))
+    by_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    at: Mapped[datetime]
 
 
 class Tombstone(Base):

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from engine.records.tables import FreeText, StuckCause, Transfer
+from engine.records.tables import FreeText, Restoration, StuckCause, Transfer
 from engine.rules.facts import TransferFacts
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
 
@@ -140,5 +140,6 @@ def sweep_texts(session: Session, before: datetime) -> int:
             Transfer.message_id == FreeText.id,
         )
     )
-    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used))
+    restoring = exists().where(Restoration.reason_id == FreeText.id)
+    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used, ~restoring))
     return result.rowcount if isinstance(result, CursorResult) else 0

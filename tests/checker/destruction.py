@@ -99,5 +99,17 @@ def destroyed_too_early(db: sqlite3.Connection) -> Rows:
             yield holding, item_class
 
 
+@rule("MOVE-6")
+def restored_and_nobody_told(db: sqlite3.Connection) -> Rows:
+    """A quarantine became a copy by an administrator's command, which its holder hears of once."""
+    return db.execute("""
+        SELECT r.holding_id FROM restorations r JOIN holdings h ON h.id = r.holding_id
+        WHERE (SELECT count(*) FROM outbox o WHERE o.kind = 'restored' AND o.transfer_id = h.closed_by_id
+                AND o.member_id = h.owner_id) <> (h.owner_id <> r.by_id)
+            OR NOT EXISTS (SELECT 1 FROM events e WHERE e.action = 'quarantine.restore'
+                AND e.outcome = 'allowed' AND e.actor_id = r.by_id AND e.record_id = h.record_id)
+    """)
+
+
 def _day(instant: str, zone: str) -> date:
     return datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)).date()

@@ -129,7 +129,11 @@ def outcome_is_not_in_the_table(db: sqlite3.Connection) -> Iterator[tuple[Any, .
         has_raw_data = any(item_class == "raw_data" for _, item_class, _, _ in lines)
         raw_moves = raw_data != "exclude" and _raw_data_may_move(db, *found[:4])
         copy = bool(copy or (has_raw_data and raw_data != "exclude" and not raw_moves))
-        if old_state not in {"archived" if copy else "quarantined", "destroyed"}:
+        restored = (
+            "SELECT 1 FROM restorations r JOIN holdings h ON h.id = r.holding_id WHERE h.closed_by_id = ?"
+        )
+        copied = copy or db.execute(restored, (transfer_id,)).fetchone()
+        if old_state not in {"archived" if copied else "quarantined", "destroyed"}:
             yield transfer_id, "the closed holding is", old_state
         left = "kept" if copy else "withheld"
         table = (

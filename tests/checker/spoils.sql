@@ -203,3 +203,6 @@ UPDATE manifest SET sha256 = NULL WHERE transfer_id = :held;
 
 -- destroyed_too_early
 UPDATE tombstones SET at = (SELECT until_at FROM holdings WHERE id = holding_id);
+
+-- restored_and_nobody_told
+DELETE FROM outbox WHERE kind = 'restored';

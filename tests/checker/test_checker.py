@@ -11,8 +11,9 @@ from uuid import UUID
 
 import pytest
 
+from engine.desk.desk import Desk
 from engine.records import destruction
-from engine.states.choices import Options, RawDataChoice
+from engine.states.choices import Options, RawDataChoice, RestorationCause
 from tests import build
 from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
@@ -89,6 +90,11 @@ def right(database_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     assert clinic.accept(waits, by=clinic.world.owner).denied
     clinic.refuse(waits)
     ids |= _destroyed(clinic, but=ids["old"])
+    mistaken = clinic.full_record()
+    clinic.hand_over(without_copy, record=mistaken.record)
+    Desk(database).restore(
+        clinic.world.administrator, mistaken.holding, cause=RestorationCause.MISTAKE, reason="erreur"
+    )
     ids["pending"] = clinic.ask()
     ((note, sha256),) = clinic.rows(
         "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed' AND author_only = 0"

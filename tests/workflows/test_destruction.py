@@ -68,7 +68,7 @@ async def test_years_later_what_is_due_is_destroyed_and_logged(clinic: Clinic) -
     assert states(clinic, record) == [HoldingState.DESTROYED, HoldingState.LIVE]
     grace, retention = lines(clinic, record)
     assert grace.counts == '{"memo":{"destroyed":1},"task":{"destroyed":1}}'
-    assert (retention.role, retention.actor_id, retention.rule) == ("engine", None, "MOVE-6")
+    assert (retention.role, retention.actor_id, retention.outcome) == ("engine", None, "allowed")
     assert retention.counts is not None
     assert '"raw_data":{"destroyed":1}' in retention.counts
 

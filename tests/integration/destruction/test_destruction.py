@@ -89,7 +89,8 @@ class TestWhen:
 
         assert (found.holding_id, found.due_on) == (full.holding, DUE.date())
         assert found.unfinished_due_on == GRACE_OVER.date()
-        assert found.counts[C.RAW_DATA] == 2
+        assert (found.counts[C.RAW_DATA], C.INVOICE in found.counts) == (2, False)
+        assert found.unfinished == {C.TASK: 2, C.MEMO: 2}
 
     def test_tasks_and_memos_go_after_the_grace_period_alone(self, clinic: Clinic) -> None:
         """MOVE-6: nothing else of the copy is touched."""

@@ -36,7 +36,7 @@ def test_killed_anywhere_it_is_whole_or_not_at_all(clinic: Clinic, when: str, go
     for record in full:
         clinic.hand_over(NOTHING_KEPT, record=record.record)
     clinic.database.close()
-    killed = subprocess.run(  # noqa: S603 - this interpreter
+    killed = subprocess.run(
         [sys.executable, "-c", _CHILD, str(clinic.database.file), DUE.isoformat()],
         env=os.environ | {WHERE: f"destroy:{when}", "PYTHONPATH": str(_ROOT)},
         timeout=60,

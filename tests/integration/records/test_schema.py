@@ -57,6 +57,18 @@ class Sql:
             self.connection.execute(statement, _plain(parameters))
         assert before == self.connection.total_changes
 
+    def give_a_reason(self) -> None:
+        """Write why a quarantine becomes a copy."""
+        self.allowed(
+            "INSERT INTO texts (id, organization_id, author_id, kind, body, created_at) "
+            "SELECT id, organization_id, id, 'reason', 'erreur', 'then' FROM members WHERE id = ?",
+            self.world.administrator,
+        )
+        self.allowed(
+            "INSERT INTO restorations SELECT ?, 'mistake', id, author_id, 'then' FROM texts",
+            self.world.holding,
+        )
+
     def one(self, query: str, *parameters: object) -> tuple[Any, ...]:
         """Give the only row."""
         (row,) = self.connection.execute(query, _plain(parameters)).fetchall()
@@ -79,6 +91,8 @@ class Sql:
             )
             self.allowed(f"UPDATE holdings SET {DESTROYED} WHERE id = ?", self.world.holding)
         else:
+            if state == "archived":
+                self.give_a_reason()
             self.allowed("UPDATE holdings SET state = ? WHERE id = ?", state, self.world.holding)
 
 

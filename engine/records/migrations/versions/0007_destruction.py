@@ -39,6 +39,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("holding_id", "item_class", name=op.f("pk_tombstones")),
         sqlite_strict=True,
     )
+    op.create_table(
+        "restorations",
+        sa.Column("holding_id", Id(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("reason_id", Id(), nullable=False),
+        sa.Column("by_id", Id(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.CheckConstraint(
+            "cause IN ('access_request', 'order', 'mistake')", name=op.f("ck_restorations_cause_word")
+        ),
+        sa.ForeignKeyConstraint(["holding_id"], ["holdings.id"], name=op.f("fk_restorations_holding_id")),
+        sa.ForeignKeyConstraint(["reason_id"], ["texts.id"], name=op.f("fk_restorations_reason_id")),
+        sa.ForeignKeyConstraint(["by_id"], ["members.id"], name=op.f("fk_restorations_by_id")),
+        sa.PrimaryKeyConstraint("holding_id", name=op.f("pk_restorations")),
+        sqlite_strict=True,
+    )
     op.create_index(op.f("ix_tombstones_organization_id"), "tombstones", ["organization_id"])
     op.create_index(
         op.f("ix_holdings_organization_id_state_id"), "holdings", ["organization_id", "state", "id"]
@@ -52,11 +68,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        for name in (*_REPLACED, "holdings_destroyed", "holdings_destroyed_held"):
+        for name in (*_REPLACED, "holdings_destroyed", "holdings_destroyed_held", "holdings_restored"):
             op.execute(f"DROP TRIGGER {name}")
         for trigger in _before():
             op.execute(trigger)
     op.drop_index(op.f("ix_holdings_organization_id_state_id"), "holdings")
+    op.drop_table("restorations")
     op.drop_table("tombstones")
 
 
@@ -65,6 +82,7 @@ _MANIFEST = "MOVE-5: a manifest never changes"
 _LOST = "MOVE-4: a copy or a quarantine loses nothing"
 _CLOSED = "MOVE-4: a closed holding never changes"
 _HELD = "MOVE-11: what is under legal hold is not destroyed"
+_REASON = "MOVE-6: why a quarantine became a copy never changes"
 _TOMBSTONE = "MOVE-6: a tombstone never changes"
 _FIXED = ("id", "record_id", "organization_id", "owner_id", "from_at", "confidential")
 _DETAILS = ("title", "email", "reason_for_consultation", "opened_on")
@@ -141,6 +159,8 @@ def _replacing() -> list[str]:
 def _added() -> list[str]:
     stone = "SELECT 1 FROM tombstones AS kept WHERE kept.holding_id = "
     destroyed = "OLD.state <> 'destroyed' AND NEW.state = 'destroyed'"
+    state = "(SELECT state FROM holdings WHERE id = NEW.holding_id)"
+    why = "SELECT 1 FROM restorations AS kept WHERE kept.holding_id = NEW.holding_id"
     live = "(SELECT state FROM holdings WHERE id = NEW.holding_id) NOT IN ('archived', 'quarantined')"
     return [
         _trigger(
@@ -157,6 +177,22 @@ def _added() -> list[str]:
             "MOVE-6: what is destroyed leaves a tombstone and nothing readable",
             when=f"{destroyed} AND (NOT ({_EMPTY}) OR NOT EXISTS ({stone} OLD.id "
             "AND kept.item_class = 'details'))",
+        ),
+        _trigger(
+            "holdings_restored",
+            "UPDATE",
+            "holdings",
+            "MOVE-6: a quarantine becomes a copy for a reason only",
+            when="OLD.state = 'quarantined' AND NEW.state = 'archived' AND NOT EXISTS "
+            "(SELECT 1 FROM restorations AS why WHERE why.holding_id = OLD.id)",
+        ),
+        *(
+            _trigger(f"restorations_{name}", event, "restorations", _REASON, when=when)
+            for name, event, when in (
+                ("updated", "UPDATE", None),
+                ("deleted", "DELETE", None),
+                ("replaced", "INSERT", f"{state} IS NOT 'quarantined' OR EXISTS ({why})"),
+            )
         ),
         _trigger("tombstones_held", "INSERT", "tombstones", _HELD, when=_on_hold("NEW.holding_id")),
         _trigger("tombstones_early", "INSERT", "tombstones", _TOMBSTONE, when=live),
