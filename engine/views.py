@@ -177,6 +177,44 @@ class SweepView(View):
     texts_swept: int
 
 
+class CountLine(View):
+    """How many items of a class."""
+
+    item_class: ContentClass = Field(alias="class")
+    count: int
+
+
+class QuarantineView(View):
+    """What a hand-over excluded and did not keep: since when, and on which day it is destroyed."""
+
+    id: UUID
+    #: Of a confidential record nobody but its holders is told the number.
+    record_number: str | None
+    since: datetime
+    due_on: date
+    held: bool
+    items: list[CountLine]
+
+
+class DueView(View):
+    """What is destroyed on a day, if nothing changes until then; under a hold there is no day."""
+
+    on: date | None
+    rule: str
+    holdings: int
+    items: list[CountLine]
+
+
+class TombstoneView(View):
+    """What was destroyed of one quarantine or copy: when, after which period, how many of each class."""
+
+    id: UUID
+    record_number: str | None
+    at: datetime
+    rule: str
+    items: list[CountLine]
+
+
 class StandingView(View):
     """Which transfers are open, and which of those cannot be carried out (ST-5)."""
 

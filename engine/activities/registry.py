@@ -15,28 +15,44 @@ from temporalio.client import (
     ScheduleSpec,
 )
 
+from engine.activities.destruction import Destroying
 from engine.activities.steps import Steps
 from engine.activities.sweep import Sweeping
+from engine.messages.destruction import DESTRUCTION_WORKFLOW, DestructionPage
 from engine.messages.sweep import SWEEP_WORKFLOW
 from engine.records.database import Database
 
 SWEEP_EVERY: Final = timedelta(minutes=10)
+DESTROY_EVERY: Final = timedelta(days=1)
 
 
 def activities(database: Database, task_queue: str) -> list[Callable[..., Any]]:
     """Give every activity, bound to a database."""
-    return [*Steps(database).all, Sweeping(database, task_queue).sweep]
+    return [*Steps(database).all, Sweeping(database, task_queue).sweep, Destroying(database).page]
 
 
 async def ensure_schedules(client: Client, task_queue: str) -> None:
-    """Schedule the sweep where it is not, and sweep now: the worker has just come (back)."""
-    action = ScheduleActionStartWorkflow(SWEEP_WORKFLOW, id="sweep", task_queue=task_queue)
+    """Schedule what must be, where it is not, and sweep now: the worker has just come (back)."""
+    sweep = ScheduleActionStartWorkflow(SWEEP_WORKFLOW, id="sweep", task_queue=task_queue)
+    if not await _create(client, "sweep", sweep, SWEEP_EVERY, now=True):
+        await client.get_schedule_handle("sweep").trigger()
+    destruction = ScheduleActionStartWorkflow(
+        DESTRUCTION_WORKFLOW, DestructionPage(), id="destruction", task_queue=task_queue
+    )
+    await _create(client, "destruction", destruction, DESTROY_EVERY, now=False)
+
+
+async def _create(
+    client: Client, name: str, action: ScheduleActionStartWorkflow, every: timedelta, *, now: bool
+) -> bool:
+    """Create a schedule, and say whether it was not there."""
     schedule = Schedule(
         action=action,
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=SWEEP_EVERY)]),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
     )
     try:
-        await client.create_schedule("sweep", schedule, trigger_immediately=True)
+        await client.create_schedule(name, schedule, trigger_immediately=now)
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle("sweep").trigger()
+        return False
+    return True

@@ -9,7 +9,18 @@ from typing import Any, Final, NoReturn
 import typer
 
 from engine.catalogue import LANGUAGES, labels
-from engine.cli import appointment, audit, document, member, note, operate, organization, record, transfer
+from engine.cli import (
+    appointment,
+    audit,
+    document,
+    member,
+    note,
+    operate,
+    organization,
+    quarantine,
+    record,
+    transfer,
+)
 from engine.cli.context import Call, write
 from engine.cli.options import group
 from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable
@@ -32,6 +43,8 @@ _GROUPS: Final = {
     "appointment": appointment.app,
     "transfer": transfer.app,
     "audit": audit.app,
+    "quarantine": quarantine.app,
+    "destruction": quarantine.destruction,
 }
 
 

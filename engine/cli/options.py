@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def _one_of(words: Callable[[], Callable[[str], _T]]) -> Callable[[str], _T]:
+def one_of(words: Callable[[], Callable[[str], _T]]) -> Callable[[str], _T]:
     """Read one word of a vocabulary that is loaded when it is needed; ``-`` stands for ``_``."""
 
     def read(text: str) -> _T:
@@ -92,18 +92,18 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT")]
 Message = Annotated[str | None, typer.Option("--message", metavar="TEXT")]
 Key = Annotated[str | None, typer.Option("--key", metavar="KEY")]
 Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1)]
-Purposes = Annotated[Any, typer.Option("--purpose", metavar=_PURPOSE_WORDS, parser=_one_of(_purposes))]
-Roles = Annotated[list[Any] | None, typer.Option("--role", metavar=_ROLE_WORDS, parser=_one_of(_roles))]
-Basis = Annotated[Any, typer.Option("--basis", metavar="verbal|written|exception", parser=_one_of(_bases))]
+Purposes = Annotated[Any, typer.Option("--purpose", metavar=_PURPOSE_WORDS, parser=one_of(_purposes))]
+Roles = Annotated[list[Any] | None, typer.Option("--role", metavar=_ROLE_WORDS, parser=one_of(_roles))]
+Basis = Annotated[Any, typer.Option("--basis", metavar="verbal|written|exception", parser=one_of(_bases))]
 BasisOn = Annotated[Any | None, typer.Option("--basis-on", metavar="DATE", parser=_day)]
 BasisText = Annotated[str | None, typer.Option("--basis-text", metavar="TEXT")]
-State = Annotated[Any | None, typer.Option("--state", metavar="STATE", parser=_one_of(_states))]
+State = Annotated[Any | None, typer.Option("--state", metavar="STATE", parser=one_of(_states))]
 Tongue = Annotated[str | None, typer.Option("--language", metavar="fr|en", parser=_language)]
 Day = Annotated[Any | None, typer.Option("--opened-on", metavar="DATE", parser=_day)]
 IncludeConfidential = Annotated[
     bool | None, typer.Option("--include-confidential/--exclude-confidential", show_default=False)
 ]
-RawData = Annotated[Any | None, typer.Option("--raw-data", metavar=_RAW_WORDS, parser=_one_of(_raw_data))]
+RawData = Annotated[Any | None, typer.Option("--raw-data", metavar=_RAW_WORDS, parser=one_of(_raw_data))]
 NoCopy = Annotated[bool | None, typer.Option("--no-copy/--keep-copy", show_default=False)]
 
 #: What every command takes, before its name or after it.

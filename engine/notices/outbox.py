@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     FAILED = "failed"
     NARROWED = "narrowed"
     NEEDS_YOU = "needs_you"
+    RESTORED = "restored"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from engine.records.types import Flag, Id, Instant, Word
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus
-from engine.states.choices import BasisForm, Purpose, RawDataChoice, Role, ShareLevel
+from engine.states.choices import BasisForm, Purpose, RawDataChoice, RestorationCause, Role, ShareLevel
 from engine.states.transfer import OPEN_STATES, TransferState
 
 
@@ -67,6 +67,13 @@ class StuckCause(StrEnum):
 
     MISSING_CONTENT = "missing_content"
     UNEXPECTED_ERROR = "unexpected_error"
+
+
+class DestroyedBy(StrEnum):
+    """Which period was over: the grace period alone, or the record's retention too (MOVE-6)."""
+
+    GRACE = "grace"
+    RETENTION = "retention"
 
 
 class Side(StrEnum):
@@ -115,6 +122,8 @@ class Base(DeclarativeBase):
         BasisForm: Word(BasisForm),
         StuckCause: Word(StuckCause),
         Side: Word(Side),
+        DestroyedBy: Word(DestroyedBy),
+        RestorationCause: Word(RestorationCause),
         TransferState: Word(TransferState),
         ContentClass: Word(ContentClass),
         Outcome: Word(Outcome),
@@ -289,6 +298,7 @@ class Holding(Base):
         ),
         Index(None, "owner_id", "state"),
         Index(None, "record_id"),
+        Index(None, "organization_id", "state", "id"),
         _words("state", HoldingState),
         _STRICT,
     )
@@ -503,6 +513,38 @@ class ManifestLine(Base):
     outcome: Mapped[Outcome]
     author_id: Mapped[UUID | None]
     sha256: Mapped[str | None]
+
+
+class Restoration(Base):
+    """Why a quarantine became an archived copy: who decided it, when, for which cause, with what reason."""
+
+    __tablename__ = "restorations"
+    __table_args__ = (_words("cause", RestorationCause), _STRICT)
+
+    holding_id: Mapped[UUID] = mapped_column(ForeignKey("holdings.id"), primary_key=True)
+    cause: Mapped[RestorationCause]
+    reason_id: Mapped[UUID] = mapped_column(ForeignKey("texts.id"))
+    by_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    at: Mapped[datetime]
+
+
+class Tombstone(Base):
+    """What is left of the items of a class that were destroyed: how many, when, by which rule (MOVE-6)."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = (
+        _words("item_class", ContentClass),
+        _words("rule", DestroyedBy),
+        Index(None, "organization_id"),
+        _STRICT,
+    )
+
+    holding_id: Mapped[UUID] = mapped_column(ForeignKey("holdings.id"), primary_key=True)
+    item_class: Mapped[ContentClass] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    count: Mapped[int]
+    at: Mapped[datetime]
+    rule: Mapped[DestroyedBy]
 
 
 class FreeText(Base):

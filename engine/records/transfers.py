@@ -9,7 +9,7 @@ from sqlalchemy import CursorResult, and_, delete, exists, func, insert, or_, se
 from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
-from engine.records.tables import FreeText, Holding, HoldingState, StuckCause, Transfer
+from engine.records.tables import FreeText, Holding, HoldingState, Restoration, StuckCause, Transfer
 from engine.rules.facts import TransferFacts
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
 
@@ -139,5 +139,6 @@ def sweep_texts(session: Session, before: datetime) -> int:
             Transfer.message_id == FreeText.id,
         )
     )
-    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used))
+    restoring = exists().where(Restoration.reason_id == FreeText.id)
+    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used, ~restoring))
     return result.rowcount if isinstance(result, CursorResult) else 0

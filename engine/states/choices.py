@@ -48,6 +48,14 @@ class Basis(NamedTuple):
     on: date | None = None
 
 
+class RestorationCause(StrEnum):
+    """Why a quarantine is turned into an archived copy (MOVE-6)."""
+
+    ACCESS_REQUEST = "access_request"
+    ORDER = "order"
+    MISTAKE = "mistake"
+
+
 class ShareLevel(StrEnum):
     """What a collaborator may do on a shared record."""
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
+from engine.workflows.destruction import Destruction
 from engine.workflows.record_transfer import RecordTransfer
 from engine.workflows.sweep import Sweep
 
-WORKFLOWS: Final = (RecordTransfer, Sweep)
+WORKFLOWS: Final = (RecordTransfer, Sweep, Destruction)

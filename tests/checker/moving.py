@@ -58,7 +58,9 @@ def line_without_item(db: sqlite3.Connection) -> Rows:
             WHEN 'upcoming_appointment' THEN EXISTS (SELECT 1 FROM appointments a
                 WHERE a.item_id = m.item_id AND a.holding_id = h.old_id AND a.practitioner_id IS m.author_id)
             ELSE EXISTS (SELECT 1 FROM item i WHERE i.holding_id = h.old_id AND i.item_id = m.item_id
-                AND i.class = m.item_class AND i.author_id IS m.author_id AND i.sha256 IS m.sha256) END
+                AND i.class = m.item_class AND i.author_id IS m.author_id AND i.sha256 IS m.sha256)
+            OR (m.outcome = 'deleted' AND m.sha256 IS NULL AND EXISTS (SELECT 1 FROM tombstones t
+                WHERE t.holding_id = h.old_id AND t.item_class = m.item_class AND t.rule = 'grace')) END
     """)
 
 
@@ -85,9 +87,10 @@ def details_changed(db: sqlite3.Connection) -> Rows:
     return db.execute("""
         SELECT h.transfer_id FROM handover h
         JOIN holdings old ON old.id = h.old_id JOIN holdings new ON new.id = h.new_id
-        WHERE old.title <> new.title OR old.email IS NOT new.email OR old.confidential <> new.confidential
+        WHERE 'destroyed' NOT IN (old.state, new.state) AND (old.title <> new.title
+            OR old.email IS NOT new.email OR old.confidential <> new.confidential
             OR old.reason_for_consultation IS NOT new.reason_for_consultation
-            OR old.opened_on <> new.opened_on
+            OR old.opened_on <> new.opened_on)
     """)
 
 
@@ -126,7 +129,11 @@ def outcome_is_not_in_the_table(db: sqlite3.Connection) -> Iterator[tuple[Any, .
         has_raw_data = any(item_class == "raw_data" for _, item_class, _, _ in lines)
         raw_moves = raw_data != "exclude" and _raw_data_may_move(db, *found[:4])
         copy = bool(copy or (has_raw_data and raw_data != "exclude" and not raw_moves))
-        if old_state not in {"archived" if copy else "quarantined", "destroyed"}:
+        restored = (
+            "SELECT 1 FROM restorations r JOIN holdings h ON h.id = r.holding_id WHERE h.closed_by_id = ?"
+        )
+        copied = copy or db.execute(restored, (transfer_id,)).fetchone()
+        if old_state not in {"archived" if copied else "quarantined", "destroyed"}:
             yield transfer_id, "the closed holding is", old_state
         left = "kept" if copy else "withheld"
         table = (

@@ -24,7 +24,8 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
     """For each step exactly those concerned have one notice, but the one who acted."""
     told: dict[str, Counter[tuple[str, str]]] = {}
     for cause_id, kind, member_id in db.execute(
-        "SELECT cause_id, kind, member_id FROM outbox WHERE member_id IS NOT NULL AND kind <> 'needs_you'"
+        "SELECT cause_id, kind, member_id FROM outbox"
+        " WHERE member_id IS NOT NULL AND kind NOT IN ('needs_you', 'restored')"
     ):
         told.setdefault(cause_id, Counter())[kind, member_id] += 1
     for transfer_id, command_id, action, actor_id, target, *parties, waited in db.execute("""

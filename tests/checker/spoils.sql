@@ -182,3 +182,27 @@ UPDATE outbox SET member_id = :stranger WHERE member_id IS NOT NULL;
 UPDATE events SET actor_id = :stranger;
 -- crosses_the_wall: allowed event and transfer
 UPDATE events SET organization_id = :elsewhere, seq = seq + 1000 WHERE transfer_id = :accepted;
+
+-- destroyed_and_still_readable
+UPDATE holdings SET title = 'Suivi individuel' WHERE id = :destroyed;
+
+-- destroyed_with_items
+UPDATE notes SET holding_id = :destroyed WHERE item_id = :note AND holding_id = :new;
+
+-- tombstone_does_not_count_what_went
+UPDATE tombstones SET count = count + 1 WHERE holding_id = :destroyed;
+
+-- grace_took_something_else
+UPDATE tombstones SET count = count + 1 WHERE rule = 'grace';
+
+-- content_without_an_item
+UPDATE manifest SET sha256 = :sha256 WHERE sha256 IS NULL AND item_class = 'confidential_note';
+
+-- digest_lost_without_destruction
+UPDATE manifest SET sha256 = NULL WHERE transfer_id = :held;
+
+-- destroyed_too_early
+UPDATE tombstones SET at = (SELECT until_at FROM holdings WHERE id = holding_id);
+
+-- restored_and_nobody_told
+DELETE FROM outbox WHERE kind = 'restored';

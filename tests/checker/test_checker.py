@@ -4,12 +4,17 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 
-from engine.states.choices import Options, RawDataChoice
+from engine.desk.desk import Desk
+from engine.records import destruction
+from engine.states.choices import Options, RawDataChoice, RestorationCause
+from tests import build
 from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
 from tests.checker.checking import check
@@ -92,6 +97,12 @@ def right(
     waits = clinic.ask(by=clinic.world.coordinator, record_id=clinic.full_record().record)
     assert clinic.accept(waits, by=clinic.world.owner).denied
     clinic.refuse(waits)
+    ids |= _destroyed(clinic, but=ids["old"])
+    mistaken = clinic.full_record()
+    clinic.hand_over(without_copy, record=mistaken.record)
+    Desk(database).restore(
+        clinic.world.administrator, mistaken.holding, cause=RestorationCause.MISTAKE, reason="erreur"
+    )
     ids["pending"] = clinic.ask()
     ((note, sha256),) = clinic.rows(
         "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed'"
@@ -102,6 +113,26 @@ def right(
     return Right(
         place.file(), {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()}
     )
+
+
+def _destroyed(clinic: Clinic, *, but: UUID) -> dict[str, UUID]:
+    """Destroy two closed holdings, and of all others but one the tasks and memos."""
+    at = clinic.now + timedelta(days=40)
+    ids = {}
+    for name, years in (("destroyed", 4000), ("destroyed_too", 5000)):
+        with clinic.database.write() as session:
+            served = clinic.now - timedelta(days=years)
+            built = build.record(session, clinic.world.owner, [clinic.world.client], opened=served)
+            build.note(session, built.holding_id, confidential=True, created_at=served)
+            build.invoice(session, built.holding_id, created_at=served)
+        clinic.hand_over(Options(keep_copy=name != "destroyed"), record=built.record_id)
+        ids[name] = built.holding_id
+    with clinic.database.read() as session:
+        page = destruction.due(session, clinic.world.organization, at, after=None, limit=100)
+    for holding in set(page) - {but}:
+        with clinic.database.write() as session:
+            assert destruction.destroy(session, holding, at) is not None
+    return ids
 
 
 def _spoil(right: Right, folder: Path, name: str) -> Path:

@@ -32,6 +32,8 @@ ITEMS: dict[str, Callable[..., UUID]] = {
     "tasks": build.task,
     "memos": build.memo,
 }
+#: Nothing readable is left of a destroyed holding (MOVE-6).
+DESTROYED = "state = 'destroyed', title = '', email = NULL, reason_for_consultation = NULL, opened_on = ''"
 each_item_table = pytest.mark.parametrize("table", ITEMS)
 each_closed_state = pytest.mark.parametrize("closed", ["archived", "quarantined", "destroyed"])
 
@@ -55,6 +57,18 @@ class Sql:
             self.connection.execute(statement, _plain(parameters))
         assert before == self.connection.total_changes
 
+    def give_a_reason(self) -> None:
+        """Write why a quarantine becomes a copy."""
+        self.allowed(
+            "INSERT INTO texts (id, organization_id, author_id, kind, body, created_at) "
+            "SELECT id, organization_id, id, 'reason', 'erreur', 'then' FROM members WHERE id = ?",
+            self.world.administrator,
+        )
+        self.allowed(
+            "INSERT INTO restorations SELECT ?, 'mistake', id, author_id, 'then' FROM texts",
+            self.world.holding,
+        )
+
     def one(self, query: str, *parameters: object) -> tuple[Any, ...]:
         """Give the only row."""
         (row,) = self.connection.execute(query, _plain(parameters)).fetchall()
@@ -65,6 +79,20 @@ class Sql:
         """Bring the live holding to a closed state, by a way that is open."""
         self.allowed("UPDATE holdings SET state = 'quarantined', until_at = 'then' WHERE state = 'live'")
         if state != "quarantined":
+            self.go_on(state)
+
+    def go_on(self, state: str) -> None:
+        """Bring the closed holding on, to its tombstone or to another state."""
+        if state == "destroyed":
+            self.allowed(
+                "INSERT INTO tombstones (holding_id, item_class, organization_id, count, at, rule) "
+                "SELECT id, 'details', organization_id, 1, 'then', 'retention' FROM holdings WHERE id = ?",
+                self.world.holding,
+            )
+            self.allowed(f"UPDATE holdings SET {DESTROYED} WHERE id = ?", self.world.holding)
+        else:
+            if state == "archived":
+                self.give_a_reason()
             self.allowed("UPDATE holdings SET state = ? WHERE id = ?", state, self.world.holding)
 
 
@@ -526,7 +554,7 @@ class TestHoldings:
     def test_go_on_once_closed(self, sql: Sql, closed: str, to: str) -> None:
         """MOVE-6."""
         sql.close_holding(closed)
-        sql.allowed("UPDATE holdings SET state = ?", to)
+        sql.go_on(to)
 
     @pytest.mark.parametrize("state", ["live", "archived", "quarantined", "destroyed"])
     def test_are_never_deleted(self, sql: Sql, state: str) -> None:

@@ -1,0 +1,115 @@
+"""Destruction: tombstones that count what went, and nothing left of it (MOVE-6, MOVE-8, MOVE-11)."""
+
+import sqlite3
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.checker.base import Rows, rule
+
+
+@rule("MOVE-6")
+def destroyed_and_still_readable(db: sqlite3.Connection) -> Rows:
+    """Nothing readable is left of a destroyed holding."""
+    return db.execute("""
+        SELECT id FROM holdings WHERE state = 'destroyed' AND (title <> '' OR email IS NOT NULL
+            OR reason_for_consultation IS NOT NULL OR opened_on <> '')
+    """)
+
+
+@rule("MOVE-6")
+def destroyed_with_items(db: sqlite3.Connection) -> Rows:
+    """A destroyed holding has no items; bills stay where no copy was kept (MOVE-T/invoice)."""
+    return db.execute("""
+        SELECT h.id, i.kind, i.item_id FROM holdings h JOIN (
+            SELECT kind, holding_id, item_id FROM item
+            UNION ALL SELECT 'appointments', holding_id, item_id FROM appointments) i ON i.holding_id = h.id
+        WHERE h.state = 'destroyed' AND (i.kind <> 'invoices' OR EXISTS
+            (SELECT 1 FROM tombstones t WHERE t.holding_id = h.id AND t.item_class = 'invoice'))
+    """)
+
+
+@rule("MOVE-6")
+def tombstone_does_not_count_what_went(db: sqlite3.Connection) -> Rows:
+    """The tombstones of a destroyed holding count what the manifest listed of it, class by class."""
+    return db.execute("""
+        WITH listed AS (
+            SELECT h.old_id, m.item_class, count(*) AS n FROM handover h
+            JOIN manifest m ON m.transfer_id = h.transfer_id
+            WHERE h.old_state = 'destroyed' AND m.item_class NOT IN ('share', 'collaborator_appointment')
+                AND NOT (m.item_class = 'invoice' AND EXISTS
+                    (SELECT 1 FROM invoices i WHERE i.holding_id = h.old_id))
+            GROUP BY h.old_id, m.item_class),
+        stone AS (
+            SELECT t.holding_id, t.item_class, t.count AS n FROM tombstones t
+            JOIN holdings h ON h.id = t.holding_id WHERE h.state = 'destroyed')
+        SELECT 'listed', * FROM (SELECT * FROM listed EXCEPT SELECT * FROM stone)
+        UNION ALL SELECT 'stone', * FROM (SELECT * FROM stone EXCEPT SELECT * FROM listed)
+    """)
+
+
+@rule("MOVE-6")
+def grace_took_something_else(db: sqlite3.Connection) -> Rows:
+    """The grace period alone takes the tasks and memos that a hand-over deleted, all of them, no more."""
+    return db.execute("""
+        SELECT t.holding_id, t.item_class FROM tombstones t
+        JOIN holdings h ON h.id = t.holding_id
+        WHERE t.rule = 'grace' AND (t.item_class NOT IN ('task', 'memo') OR t.count <> (
+            SELECT count(*) FROM manifest m WHERE m.transfer_id = h.closed_by_id
+                AND m.item_class = t.item_class AND m.outcome = 'deleted'))
+    """)
+
+
+@rule("MOVE-6")
+def content_without_an_item(db: sqlite3.Connection) -> Rows:
+    """A digest that a manifest still names is that of an item."""
+    return db.execute("""
+        SELECT m.transfer_id, m.item_id FROM manifest m JOIN transfers t ON t.id = m.transfer_id
+        WHERE m.sha256 IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM item i JOIN holdings h ON h.id = i.holding_id
+            WHERE h.record_id = t.record_id AND i.item_id = m.item_id AND i.sha256 = m.sha256)
+    """)
+
+
+@rule("AUD-4")
+def digest_lost_without_destruction(db: sqlite3.Connection) -> Rows:
+    """A manifest lost a digest only where items of the record were destroyed."""
+    return db.execute("""
+        SELECT m.transfer_id, m.item_id FROM manifest m JOIN transfers t ON t.id = m.transfer_id
+        WHERE m.sha256 IS NULL AND m.item_class IN ('note', 'document', 'draft_note', 'profile',
+            'confidential_note', 'confidential_document', 'raw_data', 'collaborator_confidential', 'task',
+            'memo')
+        AND NOT EXISTS (SELECT 1 FROM tombstones s JOIN holdings h ON h.id = s.holding_id
+            WHERE h.record_id = t.record_id)
+    """)
+
+
+@rule("MOVE-6")
+def destroyed_too_early(db: sqlite3.Connection) -> Rows:
+    """Nothing went before its grace period was over there; judged while the policy stands."""
+    rows: list[tuple[Any, ...]] = db.execute("""
+        SELECT s.holding_id, s.item_class, s.at, h.until_at, o.time_zone, p.grace_days
+        FROM tombstones s JOIN holdings h ON h.id = s.holding_id
+        JOIN organizations o ON o.id = s.organization_id JOIN policies p ON p.organization_id = o.id
+        WHERE h.until_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM events e WHERE e.organization_id = o.id
+            AND e.action = 'organization.policy' AND e.at >= h.until_at)
+    """).fetchall()
+    for holding, item_class, at, until, zone, days in rows:
+        if _day(at, zone) <= _day(until, zone) + timedelta(days=days):
+            yield holding, item_class
+
+
+@rule("MOVE-6")
+def restored_and_nobody_told(db: sqlite3.Connection) -> Rows:
+    """A quarantine became a copy by an administrator's command, which its holder hears of once."""
+    return db.execute("""
+        SELECT r.holding_id FROM restorations r JOIN holdings h ON h.id = r.holding_id
+        WHERE (SELECT count(*) FROM outbox o WHERE o.kind = 'restored' AND o.transfer_id = h.closed_by_id
+                AND o.member_id = h.owner_id) <> (h.owner_id <> r.by_id)
+            OR NOT EXISTS (SELECT 1 FROM events e WHERE e.action = 'quarantine.restore'
+                AND e.outcome = 'allowed' AND e.actor_id = r.by_id AND e.record_id = h.record_id)
+    """)
+
+
+def _day(instant: str, zone: str) -> date:
+    return datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)).date()
