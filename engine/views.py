@@ -83,6 +83,8 @@ class RecordView(View):
     relation: Relation
     #: The open transfer that freezes it, if there is one.
     open_transfer_id: UUID | None
+    #: Whether the details are those of a read-only copy.
+    archived: bool = False
     items: list[ItemView] = []
 
 

@@ -71,6 +71,7 @@ def record_view(
         owner=holder[holding.owner_id],
         relation=record.relation,
         open_transfer_id=record.open_transfer_id if holding.state is HoldingState.LIVE else None,
+        archived=holding.state is not HoldingState.LIVE,
         items=_items(session, actor, record_id, now) if with_items else [],
     )
 

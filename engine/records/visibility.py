@@ -180,6 +180,13 @@ def read_content(
     )
 
 
+def is_in_copy_only(session: Session, actor_id: UUID, record_id: UUID, item_id: UUID, now: datetime) -> bool:
+    """Say whether an item that an actor may see stands for them in an archived copy alone (AUD-3)."""
+    query = visible_items(actor_id, record_id, now).subquery()
+    live = exists().where(query.c.item_id == item_id, query.c.archived.is_(False))
+    return not session.scalar(select(live))
+
+
 def read_texts(session: Session, actor_id: UUID, record_id: UUID, now: datetime) -> dict[str, str]:
     """Read the texts of the notes, tasks and memos that an actor may see, by their SHA-256."""
     query = visible_items(actor_id, record_id, now).subquery()
