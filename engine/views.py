@@ -52,6 +52,15 @@ class ReaderView(View):
     time_zone: str
 
 
+class EmergencyView(View):
+    """Sight of a frozen record, and until when (VIS-4)."""
+
+    id: UUID
+    record_id: UUID
+    opened_at: datetime
+    until_at: datetime
+
+
 class ItemView(View):
     """One item that the reader may see; ``archived`` where it stands in a read-only copy."""
 

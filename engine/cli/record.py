@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.context import Call
-from engine.cli.options import As, Confidential, Day, RecordName, Title, command
+from engine.cli.context import Call, typed
+from engine.cli.options import As, Confidential, Day, Reason, RecordName, Title, command
 
 app = typer.Typer()
 
@@ -60,3 +60,13 @@ def show(call: Call, record: RecordName, actor: As) -> None:
     actor_id = call.actor(actor)
     found = call.desk.record(actor_id, call.record(actor_id, record))
     call.answer(found, lambda page: page.record(found))
+
+
+@command(app, "open-emergency")
+def open_emergency(call: Call, record: RecordName, *, actor: As, reason: Reason) -> None:
+    """Open a frozen record as its collaborator, for a while and with a reason."""
+    actor_id = call.actor(actor)
+    opened = call.desk.open_emergency(actor_id, call.record(actor_id, record), typed(reason))
+    call.answer(
+        opened, lambda page: page.say("done/emergency", until=page.instant(opened.until_at, zone=True))
+    )

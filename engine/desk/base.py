@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -32,6 +32,8 @@ class Writing:
     role: Role = Role.PRACTITIONER
     record_id: UUID | None = None
     subject_id: UUID | None = None
+    transfer_id: UUID | None = None
+    command_id: UUID = field(default_factory=uuid4)
 
     def record(self, record_id: UUID) -> RecordFacts:
         """Read a record as the actor stands to it. Raises ``NotFound``."""
@@ -60,7 +62,9 @@ class Commands:
         def run() -> _T:
             nonlocal under_way
             with self.database.write() as session:
-                under_way = Writing(session, active(session, actor_id), datetime.now(UTC))
+                under_way = Writing(
+                    session, active(session, actor_id), datetime.now(UTC), command_id=command_id
+                )
                 result = do(under_way)
                 log.append(session, self._entry(under_way, action, command_id))
                 return result
@@ -122,6 +126,7 @@ class Commands:
             os_uid=self._os_uid,
             outcome=log.Result.ALLOWED if rule is None else log.Result.DENIED,
             rule=rule,
+            transfer_id=writing.transfer_id,
             record_id=writing.record_id,
             subject_id=writing.subject_id,
         )

@@ -1,7 +1,7 @@
 """The desk for looking: records, transfers, previews, the log; each cut to what the reader may know."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -86,9 +86,10 @@ class LookingDesk(Commands):
     def _log_reading(self, actor_id: UUID, action: str, command_id: UUID, touched: _Touched) -> None:
         with self.database.write() as session:
             actor = active(session, actor_id)
-            writing = Writing(session, actor, _now(), record_id=touched.record_id)
-            entry = self._entry(writing, action, command_id)
-            log.append(session, replace(entry, transfer_id=touched.transfer_id))
+            writing = Writing(
+                session, actor, _now(), record_id=touched.record_id, transfer_id=touched.transfer_id
+            )
+            log.append(session, self._entry(writing, action, command_id))
 
     def preview(self, actor_id: UUID, record_id: UUID, to_id: UUID, options: Options) -> PreviewView:
         """Show what a transfer would move, withhold, cancel and delete; nothing is asked."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from engine.desk.desk import Desk
 from engine.states.choices import Options, RawDataChoice
 from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
@@ -85,6 +86,9 @@ def right(database_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     assert clinic.accept(waits, by=clinic.world.owner).denied
     clinic.refuse(waits)
     ids["pending"] = clinic.ask()
+    frozen = clinic.full_record()
+    clinic.ask(record_id=frozen.record)
+    Desk(database).open_emergency(frozen.collaborator, frozen.record, "Crise de nuit")
     ((note, sha256),) = clinic.rows(
         "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed' AND author_only = 0"
         " LIMIT 1",
