@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from engine.cli.context import Call, typed
-from engine.cli.options import As, Confidential, Day, Reason, RecordName, Title, command
+from engine.cli.options import (
+    As,
+    Confidential,
+    CopyId,
+    Day,
+    NewestCopy,
+    Reason,
+    RecordName,
+    Target,
+    Title,
+    command,
+)
 
 app = typer.Typer()
 
@@ -69,4 +80,33 @@ def open_emergency(call: Call, record: RecordName, *, actor: As, reason: Reason)
     opened = call.desk.open_emergency(actor_id, call.record(actor_id, record), typed(reason))
     call.answer(
         opened, lambda page: page.say("done/emergency", until=page.instant(opened.until_at, zone=True))
+    )
+
+
+@command(app, "export")
+def export(
+    call: Call,
+    record: RecordName,
+    *,
+    actor: As,
+    to: Target,
+    copy: NewestCopy = False,
+    copy_id: CopyId = None,
+) -> None:
+    """Write everything that the actor may see of a record to a folder."""
+    actor_id = call.actor(actor)
+    record_id = call.record(actor_id, record)
+    with call.progress("export/progress") as progress:
+        count = call.desk.export_record(
+            actor_id,
+            record_id,
+            to,
+            language=call.language,
+            copy_id=copy_id,
+            newest_copy=copy,
+            progress=progress,
+        )
+    call.answer(
+        {"folder": to.absolute(), "items": count},
+        lambda page: page.say("done/export", count=count, folder=str(to.absolute())),
     )
