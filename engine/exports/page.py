@@ -33,7 +33,8 @@ dl { display: grid;
 dd { margin: 0; white-space: pre-wrap }
 article { margin: 0 0 .75rem; padding: .8rem 1rem; background: var(--card); border: 1px solid var(--line);
   border-radius: .5rem; break-inside: avoid }
-article p { margin: 0 } article .text { margin-top: .5rem; white-space: pre-wrap }
+article p { margin: 0 } article .file { margin-top: .5rem }
+article .text { margin-top: .5rem; white-space: pre-wrap }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .75rem }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --card: #fff; --link: #000 }
   body { max-width: none; padding: 0; font-size: 10.5pt } article:has(.text) { break-inside: auto }
@@ -95,7 +96,11 @@ class Page:
         state = None if item.state is None else self._words(f"item_state/{item.state}")
         head = " · ".join(word for word in (found.author, when, state) if word)
         self._write(f'<article><p class="soft" dir="auto">{_safe(head)}</p>')
-        self._facts(self._data(found.data))
+        # The head says already that a note is signed, and the link what a file is called.
+        shown = {n: v for n, v in found.data.items() if n != "signed_at" or v != item.at}
+        if name is not None and item.item_class is not ContentClass.PROFILE:
+            shown.pop("name", None)
+        self._facts(self._data(shown))
         self._body(found, name, body)
         self._write("</article>\n")
 
@@ -113,8 +118,12 @@ class Page:
             self._write(f'<p class="text" dir="auto">{_safe(body.decode(errors="replace").rstrip())}</p>')
             return
         size = self._words("export/size", size=f"{max(1, round(len(body) / 1024))}")
-        opens = _safe(self._words("export/open"))
-        self._write(f'<p><a href="{quote(name)}">{opens}</a> <span class="soft">{_safe(size)}</span></p>')
+        file = found.item.item_class is not ContentClass.PROFILE and found.data.get("name")
+        opens = _safe(file or self._words("export/open"))
+        self._write(
+            f'<p class="file"><a href="{quote(name)}"><bdi>{opens}</bdi></a>'
+            f' <span class="soft">{_safe(size)}</span></p>'
+        )
 
     def _profile(self, body: bytes) -> None:
         try:
