@@ -76,6 +76,15 @@ class ReaderView(View):
     time_zone: str
 
 
+class EmergencyView(View):
+    """Sight of a frozen record, and until when (VIS-4)."""
+
+    id: UUID
+    record_id: UUID
+    opened_at: datetime
+    until_at: datetime
+
+
 class ItemView(View):
     """One item that the reader may see; ``archived`` where it stands in a read-only copy."""
 
@@ -107,6 +116,8 @@ class RecordView(View):
     relation: Relation
     #: The open transfer that freezes it, if there is one.
     open_transfer_id: UUID | None
+    #: Whether the details are those of a read-only copy.
+    archived: bool = False
     items: list[ItemView] = []
 
 

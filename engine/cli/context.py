@@ -4,8 +4,8 @@ import json
 import locale
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -125,6 +125,17 @@ class Call:
             write(json.dumps(plain(content), ensure_ascii=False))
         else:
             show(Page(self.language, self.time_zone))
+
+    @contextmanager
+    def progress(self, key: str) -> Iterator[Callable[[int, int], None]]:
+        """Show on a terminal how far something has come; programs and files are told nothing of it."""
+        from rich.console import Console
+        from rich.progress import Progress
+
+        quiet = self.as_json or not sys.stderr.isatty()
+        with Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:
+            bar = shown.add_task(label(key, self.language), total=None)
+            yield lambda done, total: shown.update(bar, completed=done, total=total)
 
     def close(self) -> None:
         """Give back what was opened."""

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.context import Call
-from engine.cli.options import As, Confidential, RecordName, command
-from engine.errors import BadInput
+from engine.cli.context import Call, identifier
+from engine.cli.options import As, Confidential, CopyId, NewestCopy, RecordName, Target, command
+from engine.errors import BadInput, NotFound
 
 app = typer.Typer()
 
+DocumentId = Annotated[str, typer.Argument(metavar="DOCUMENT")]
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 Raw = Annotated[bool, typer.Option("--raw-data")]
 FileName = Annotated[str | None, typer.Option("--name", metavar="TEXT")]
@@ -47,3 +48,25 @@ def add(
     )
     done = "done/raw_data" if raw_data else "done/document"
     call.answer({"id": item_id}, lambda page: page.say(done, id=str(item_id)))
+
+
+@command(app, "export")
+def export(
+    call: Call,
+    record: RecordName,
+    document: DocumentId,
+    *,
+    actor: As,
+    to: Target,
+    copy: NewestCopy = False,
+    copy_id: CopyId = None,
+) -> None:
+    """Write the exact bytes of a document, or of another item that has some, to a new file."""
+    actor_id = call.actor(actor)
+    record_id = call.record(actor_id, record)
+    item_id = identifier(document, NotFound("document"))
+    size = call.desk.export_document(actor_id, record_id, item_id, to, copy_id=copy_id, newest_copy=copy)
+    call.answer(
+        {"file": to.absolute(), "size": size},
+        lambda page: page.say("done/document_export", file=str(to.absolute()), size=size),
+    )

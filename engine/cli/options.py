@@ -7,6 +7,7 @@ from datetime import date
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from uuid import UUID
 
 import typer
 
@@ -68,6 +69,13 @@ def _language(text: str) -> str:
     return text
 
 
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        raise typer.BadParameter("") from None
+
+
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -80,6 +88,9 @@ _PURPOSE_WORDS: Final = "continuity|departure|absence|client-request|correction"
 _ROLE_WORDS: Final = "practitioner|coordinator|administrator"
 
 As = Annotated[str, typer.Option("--as", metavar="EMAIL")]
+CopyId = Annotated[Any | None, typer.Option("--copy-id", metavar="ID", parser=_id)]
+NewestCopy = Annotated[bool, typer.Option("--copy")]
+Target = Annotated[Path, typer.Option("--to", metavar="PATH")]
 RecordName = Annotated[str, typer.Argument(metavar="RECORD")]
 NoteId = Annotated[str, typer.Argument(metavar="NOTE")]
 TransferId = Annotated[str, typer.Argument(metavar="ID")]

@@ -4,8 +4,19 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.context import Call
-from engine.cli.options import As, Confidential, Day, RecordName, Title, command
+from engine.cli.context import Call, typed
+from engine.cli.options import (
+    As,
+    Confidential,
+    CopyId,
+    Day,
+    NewestCopy,
+    Reason,
+    RecordName,
+    Target,
+    Title,
+    command,
+)
 
 app = typer.Typer()
 
@@ -60,3 +71,42 @@ def show(call: Call, record: RecordName, actor: As) -> None:
     actor_id = call.actor(actor)
     found = call.desk.record(actor_id, call.record(actor_id, record))
     call.answer(found, lambda page: page.record(found))
+
+
+@command(app, "open-emergency")
+def open_emergency(call: Call, record: RecordName, *, actor: As, reason: Reason) -> None:
+    """Open a frozen record as its collaborator, for a while and with a reason."""
+    actor_id = call.actor(actor)
+    opened = call.desk.open_emergency(actor_id, call.record(actor_id, record), typed(reason))
+    call.answer(
+        opened, lambda page: page.say("done/emergency", until=page.instant(opened.until_at, zone=True))
+    )
+
+
+@command(app, "export")
+def export(
+    call: Call,
+    record: RecordName,
+    *,
+    actor: As,
+    to: Target,
+    copy: NewestCopy = False,
+    copy_id: CopyId = None,
+) -> None:
+    """Write everything that the actor may see of a record to a folder."""
+    actor_id = call.actor(actor)
+    record_id = call.record(actor_id, record)
+    with call.progress("export/progress") as progress:
+        count = call.desk.export_record(
+            actor_id,
+            record_id,
+            to,
+            language=call.language,
+            copy_id=copy_id,
+            newest_copy=copy,
+            progress=progress,
+        )
+    call.answer(
+        {"folder": to.absolute(), "items": count},
+        lambda page: page.say("done/export", count=count, folder=str(to.absolute())),
+    )

@@ -37,6 +37,8 @@ class Writing:
     counts: str | None = None
     #: What the engine did because of this command, logged after it.
     further: list[log.Entry] = field(default_factory=list)
+    transfer_id: UUID | None = None
+    command_id: UUID = field(default_factory=uuid4)
 
     def record(self, record_id: UUID, *, alone: bool = False) -> RecordFacts:
         """
@@ -94,7 +96,9 @@ class Commands:
                 locks.lock_members(session, actor_id, *concerned, alone=alone)
                 if unanswered and log.outcome_of(session, command_id, action) is not None:
                     return unanswered[-1]
-                under_way = Writing(session, active(session, actor_id), datetime.now(UTC))
+                under_way = Writing(
+                    session, active(session, actor_id), datetime.now(UTC), command_id=command_id
+                )
                 result = do(under_way)
                 log.append(session, self._entry(under_way, action, command_id), *under_way.further)
                 reached.append(result)
@@ -165,6 +169,7 @@ class Commands:
             os_uid=self._os_uid,
             outcome=log.Result.ALLOWED if rule is None else log.Result.DENIED,
             rule=rule,
+            transfer_id=writing.transfer_id,
             record_id=writing.record_id,
             subject_id=writing.subject_id,
             counts=writing.counts,

@@ -1,10 +1,12 @@
 """The whole desk: what a practice does with the database alone."""
 
+from engine.desk.emergencies import EmergenciesDesk
+from engine.desk.exporting import ExportingDesk
 from engine.desk.looking import LookingDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 
 
-class Desk(PeopleDesk, RecordsDesk, LookingDesk, QuarantineDesk):
+class Desk(PeopleDesk, RecordsDesk, EmergenciesDesk, ExportingDesk, LookingDesk, QuarantineDesk):
     """People, records, and looking; ``actor_id`` is always who acts."""

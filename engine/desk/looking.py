@@ -1,12 +1,15 @@
 """The desk for looking: records, transfers, previews, the log; each cut to what the reader may know."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
 from engine.audit import log
-from engine.desk.base import Commands, active, patiently
+from engine.desk.base import Commands, Writing, active, patiently
 from engine.errors import BadInput, Denied, NotFound
 from engine.records import facts, reading, transfers, visibility
 from engine.records.tables import Member, TextKind
@@ -16,6 +19,15 @@ from engine.states.transfer import TransferState
 from engine.views import ChainView, PreviewView, ReaderView, RecordView, StandingView, TransferView
 
 _LONGEST_TEXT = 20_000
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Touched:
+    """What a reading concerned that must be logged: a frozen record, or an archived copy (AUD-3)."""
+
+    record_id: UUID | None = None
+    transfer_id: UUID | None = None
 
 
 class LookingDesk(Commands):
@@ -23,26 +35,60 @@ class LookingDesk(Commands):
 
     def records(self, actor_id: UUID) -> list[RecordView]:
         """List the records that the actor may look into."""
-        return self._look(actor_id, "record.list", lambda s, actor: reading.record_views(s, actor, _now()))
+
+        def do(session: Session, actor: MemberFacts) -> tuple[list[RecordView], _Touched | None]:
+            found = reading.record_views(session, actor, _now())
+            touched = any(view.archived or view.open_transfer_id for view in found)
+            return found, _Touched() if touched else None
+
+        return self._read(actor_id, "record.list", do)
 
     def record(self, actor_id: UUID, record_id: UUID) -> RecordView:
         """Show a record with every item that the actor may see."""
-        return self._look(
-            actor_id,
-            "record.show",
-            lambda s, actor: reading.record_view(s, actor, record_id, _now(), with_items=True),
-        )
+
+        def do(session: Session, actor: MemberFacts) -> tuple[RecordView, _Touched | None]:
+            view = reading.record_view(session, actor, record_id, _now(), with_items=True)
+            copy = view.archived or any(item.archived for item in view.items)
+            return view, _touched(record_id, view.open_transfer_id, copy=copy)
+
+        return self._read(actor_id, "record.show", do)
 
     def content(self, actor_id: UUID, record_id: UUID, item_id: UUID) -> bytes:
         """Read the bytes of one item that the actor may see."""
 
-        def do(session: Session, actor: MemberFacts) -> bytes:
-            body = visibility.read_content(session, actor.id, record_id, item_id, _now())
-            if body is None:
+        def do(session: Session, actor: MemberFacts) -> tuple[bytes, _Touched | None]:
+            now = _now()
+            body = visibility.read_content(session, actor.id, record_id, item_id, now)
+            record = facts.record(session, record_id, actor.id)
+            if body is None or record is None:
                 raise NotFound("record")
-            return body
+            copy = visibility.is_in_copy_only(session, actor.id, record_id, item_id, now)
+            return body, _touched(record_id, None if copy else record.open_transfer_id, copy=copy)
 
-        return self._look(actor_id, "record.read", do)
+        return self._read(actor_id, "record.read", do)
+
+    def _read(
+        self, actor_id: UUID, action: str, do: Callable[[Session, MemberFacts], tuple[_T, _Touched | None]]
+    ) -> _T:
+        """
+        Read for somebody, and log what must be logged before the answer is given (AUD-3).
+
+        The line has a transaction of its own: a reading locks nothing, and one that cannot be logged is not
+        shown.
+        """
+        found, touched = self._look(actor_id, action, do)
+        if touched is not None:
+            command_id = uuid4()
+            patiently(lambda: self._log_reading(actor_id, action, command_id, touched), self._patience)
+        return found
+
+    def _log_reading(self, actor_id: UUID, action: str, command_id: UUID, touched: _Touched) -> None:
+        with self.database.write() as session:
+            actor = active(session, actor_id)
+            writing = Writing(
+                session, actor, _now(), record_id=touched.record_id, transfer_id=touched.transfer_id
+            )
+            log.append(session, self._entry(writing, action, command_id))
 
     def preview(self, actor_id: UUID, record_id: UUID, to_id: UUID, options: Options) -> PreviewView:
         """Show what a transfer would move, withhold, cancel and delete; nothing is asked."""
@@ -154,6 +200,12 @@ def _chain(name: str, found: log.Verification) -> ChainView:
         first_break=None if broken is None else broken.seq,
         what=None if broken is None else broken.what,
     )
+
+
+def _touched(record_id: UUID, transfer_id: UUID | None, *, copy: bool) -> _Touched | None:
+    if transfer_id is None and not copy:
+        return None
+    return _Touched(record_id=record_id, transfer_id=transfer_id)
 
 
 def _now() -> datetime:

@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     FAILED = "failed"
     NARROWED = "narrowed"
     NEEDS_YOU = "needs_you"
+    EMERGENCY = "emergency"
     RESTORED = "restored"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
 
@@ -80,6 +81,21 @@ def who_must_decide(session: Session, organization_id: UUID) -> list[UUID]:
         if found:
             return list(found)
     return []
+
+
+def coordinators(session: Session, organization_id: UUID) -> list[UUID]:
+    """Give the active coordinators of an organization."""
+    return list(
+        session.scalars(
+            select(Member.id)
+            .join(MemberRole, MemberRole.member_id == Member.id)
+            .where(
+                Member.organization_id == organization_id,
+                Member.active.is_(True),
+                MemberRole.role == Role.COORDINATOR,
+            )
+        )
+    )
 
 
 def tell_clients(session: Session, cause: Cause) -> None:

@@ -48,12 +48,12 @@ def record_view(
 ) -> RecordView:
     """Show a record to somebody who may look into it. Raises ``Denied`` or ``NotFound`` (VIS-11)."""
     record = facts.record(session, record_id, actor.id)
-    if record is None or not visibility.may_see_record(session, actor.id, record_id):
+    if record is None or not visibility.may_see_record(session, actor.id, record_id, now):
         raise unseen(record)
     row = session.get_one(Record, record_id)
     holding = session.scalars(
         select(Holding)
-        .where(Holding.id.in_(select(visibility.access(actor.id, record_id).c.holding_id)))
+        .where(Holding.id.in_(select(visibility.access(actor.id, record_id, now).c.holding_id)))
         .order_by(case((Holding.state == HoldingState.LIVE, 0), else_=1), Holding.until_at.desc())
         .limit(1)
     ).one()
@@ -71,6 +71,7 @@ def record_view(
         owner=holder[holding.owner_id],
         relation=record.relation,
         open_transfer_id=record.open_transfer_id if holding.state is HoldingState.LIVE else None,
+        archived=holding.state is not HoldingState.LIVE,
         items=_items(session, actor, record_id, now) if with_items else [],
     )
 
@@ -98,7 +99,9 @@ def _items(session: Session, actor: MemberFacts, record_id: UUID, now: datetime)
 def record_views(session: Session, actor: MemberFacts, now: datetime) -> list[RecordView]:
     """List the records that somebody may look into, in order of number."""
     ids = session.scalars(
-        select(Record.id).where(Record.id.in_(visibility.visible_records(actor.id))).order_by(Record.number)
+        select(Record.id)
+        .where(Record.id.in_(visibility.visible_records(actor.id, now)))
+        .order_by(Record.number)
     ).all()
     return [record_view(session, actor, record_id, now, with_items=False) for record_id in ids]
 

@@ -547,6 +547,22 @@ class Tombstone(Base):
     rule: Mapped[DestroyedBy]
 
 
+class Emergency(Base):
+    """A collaborator's sight of a frozen record, for a while; its id is the command's in the log (VIS-4)."""
+
+    __tablename__ = "emergencies"
+    __table_args__ = (Index(None, "record_id", "member_id"), _STRICT)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    record_id: Mapped[UUID] = mapped_column(ForeignKey("records.id"))
+    transfer_id: Mapped[UUID] = mapped_column(ForeignKey("transfers.id"))
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    reason: Mapped[str]
+    opened_at: Mapped[datetime]
+    until_at: Mapped[datetime]
+
+
 class FreeText(Base):
     """A reason, a basis or a message, which travels as its id; one that no transfer uses is swept."""
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from engine.records.classes import items
 from engine.records.tables import (
     Content,
+    Emergency,
     Holding,
     HoldingState,
     ManifestLine,
@@ -21,9 +22,9 @@ from engine.records.tables import (
     Share,
     Transfer,
 )
-from engine.records.types import Id
+from engine.records.types import Id, Instant
 from engine.rules.content import ContentClass, Outcome
-from engine.states.transfer import OPEN_STATES
+from engine.states.transfer import OPEN_STATES, TransferState
 
 #: What a collaborator sees of what others wrote; their own items they see always.
 _FOR_COLLABORATORS = (
@@ -61,14 +62,17 @@ class VisibleItem:
     at: datetime
 
 
-def access(actor_id: UUID, record_id: UUID) -> Any:  # noqa: ANN401 - a subquery
+def access(actor_id: UUID, record_id: UUID, now: datetime) -> Any:  # noqa: ANN401 - a subquery
     """
     Select the holdings of a record that an actor may look into, and by what right.
 
     An inactive actor and one of another organization get none (VIS-8); a collaborator none while a transfer
-    is open (VIS-4, VIS-9); a previous owner only a holding kept as a copy (VIS-7).
+    is open (VIS-4, VIS-9), but for an emergency; a previous owner only a holding kept as a copy (VIS-7).
     """
-    frozen = exists().where(Transfer.record_id == record_id, Transfer.state.in_(OPEN_STATES))
+    frozen = and_(
+        exists().where(Transfer.record_id == record_id, Transfer.state.in_(OPEN_STATES)),
+        ~_emergency(actor_id, record_id, now),
+    )
     actor = exists().where(
         Member.id == actor_id, Member.active.is_(true()), Member.organization_id == Holding.organization_id
     )
@@ -94,9 +98,22 @@ def access(actor_id: UUID, record_id: UUID) -> Any:  # noqa: ANN401 - a subquery
     ).subquery("access")
 
 
+def _emergency(actor_id: UUID, record_id: Any, now: datetime) -> Any:  # noqa: ANN401 - a value or a column
+    """Ask for a collaborator's emergency that stands; a would-be new owner has none (VIS-4, VIS-9)."""
+    asked = and_(Transfer.to_id == actor_id, Transfer.state != TransferState.COORDINATOR_OVERRIDE)
+    return exists().where(
+        Emergency.record_id == record_id,
+        Emergency.member_id == actor_id,
+        Emergency.until_at > literal(now, Instant),
+        Transfer.id == Emergency.transfer_id,
+        Transfer.state.in_(OPEN_STATES),
+        ~asked,
+    )
+
+
 def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]:
     """Select the items of a record that an actor may see (VIS-5 to VIS-7, VIS-9, VIS-10)."""
-    holdings = access(actor_id, record_id)
+    holdings = access(actor_id, record_id, now)
     item = items(now, select(holdings.c.holding_id), record_id).subquery("item")
     own = item.c.author_id == actor_id
     others_private = and_(item.c.author_only.is_(true()), ~own)
@@ -180,6 +197,13 @@ def read_content(
     )
 
 
+def is_in_copy_only(session: Session, actor_id: UUID, record_id: UUID, item_id: UUID, now: datetime) -> bool:
+    """Say whether an item that an actor may see stands for them in an archived copy alone (AUD-3)."""
+    query = visible_items(actor_id, record_id, now).subquery()
+    live = exists().where(query.c.item_id == item_id, query.c.archived.is_(False))
+    return not session.scalar(select(live))
+
+
 def read_texts(session: Session, actor_id: UUID, record_id: UUID, now: datetime) -> dict[str, str]:
     """Read the texts of the notes, tasks and memos that an actor may see, by their SHA-256."""
     query = visible_items(actor_id, record_id, now).subquery()
@@ -200,14 +224,17 @@ def may_see_item(session: Session, actor_id: UUID, record_id: UUID, item_id: UUI
     return session.scalar(select(exists().where(query.c.item_id == item_id))) or False
 
 
-def may_see_record(session: Session, actor_id: UUID, record_id: UUID) -> bool:
+def may_see_record(session: Session, actor_id: UUID, record_id: UUID, now: datetime) -> bool:
     """Say whether an actor may look into a record at all."""
-    return session.scalar(select(exists().select_from(access(actor_id, record_id)))) or False
+    return session.scalar(select(exists().select_from(access(actor_id, record_id, now)))) or False
 
 
-def visible_records(actor_id: UUID) -> Select[Any]:
+def visible_records(actor_id: UUID, now: datetime) -> Select[Any]:
     """Select the records that an actor may look into, as owner, collaborator or holder of a copy."""
-    frozen = exists().where(Transfer.record_id == Holding.record_id, Transfer.state.in_(OPEN_STATES))
+    frozen = and_(
+        exists().where(Transfer.record_id == Holding.record_id, Transfer.state.in_(OPEN_STATES)),
+        ~_emergency(actor_id, Holding.record_id, now),
+    )
     shared = exists().where(
         Share.record_id == Holding.record_id, Share.member_id == actor_id, Share.ended_at.is_(None)
     )

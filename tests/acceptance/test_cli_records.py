@@ -240,3 +240,13 @@ def test_errors_are_one_object_for_programs(cli: Cli) -> None:
             "message": answer.error["message"],
         }
     }
+
+
+class TestEmergencies:
+    def test_vis_4_is_for_collaborators_alone(self, cli: Cli, record: str) -> None:
+        """VIS-4, VIS-11: the owner needs none; a stranger learns nothing."""
+        early = cli("record", "open-emergency", record, "--as", LEA, "--reason", "Crise", "--json")
+        hidden = cli("record", "open-emergency", record, "--as", MAX, "--reason", "Crise", "--json")
+
+        assert (early.code, early.error["key"]) == (1, "VIS-4/emergency_collaborators")
+        assert (hidden.code, hidden.error["key"]) == (1, "VIS-11/record")

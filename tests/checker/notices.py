@@ -24,8 +24,8 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
     """For each step exactly those concerned have one notice, but the one who acted."""
     told: dict[str, Counter[tuple[str, str]]] = {}
     for cause_id, kind, member_id in db.execute(
-        "SELECT cause_id, kind, member_id FROM outbox"
-        " WHERE member_id IS NOT NULL AND kind NOT IN ('needs_you', 'restored')"
+        "SELECT cause_id, kind, member_id FROM outbox WHERE member_id IS NOT NULL"
+        " AND kind NOT IN ('needs_you', 'restored', 'emergency')"
     ):
         told.setdefault(cause_id, Counter())[kind, member_id] += 1
     for transfer_id, command_id, action, actor_id, target, *parties, waited in db.execute("""
@@ -91,6 +91,29 @@ def nobody_was_asked_to_decide(db: sqlite3.Connection) -> Rows:
         SELECT o.transfer_id, 'somebody else' FROM outbox o
         WHERE o.kind = 'needs_you' AND o.member_id NOT IN (SELECT member_id FROM member_roles
             WHERE role IN ('coordinator', 'administrator'))
+    """)
+
+
+@rule("VIS-4")
+def emergency_not_logged_or_told(db: sqlite3.Connection) -> Rows:
+    """An emergency has its one line and is told to the owner; there is no other such line or notice."""
+    return db.execute("""
+        SELECT 'unlogged', m.id FROM emergencies m JOIN transfers t ON t.id = m.transfer_id
+        WHERE (SELECT count(*) FROM events e WHERE e.command_id = m.id AND e.action = 'record.emergency'
+                AND e.outcome = 'allowed' AND e.actor_id = m.member_id AND e.record_id = m.record_id
+                AND e.transfer_id = m.transfer_id AND t.record_id = m.record_id) <> 1
+            OR m.reason = '' OR m.until_at <= m.opened_at
+        UNION ALL
+        SELECT 'untold', m.id FROM emergencies m JOIN transfers t ON t.id = m.transfer_id
+        WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.cause_id = m.id AND o.kind = 'emergency'
+            AND o.member_id = t.from_id)
+        UNION ALL
+        SELECT 'none', e.command_id FROM events e
+        WHERE e.action = 'record.emergency' AND e.outcome = 'allowed'
+            AND e.command_id NOT IN (SELECT id FROM emergencies)
+        UNION ALL
+        SELECT 'none', o.cause_id FROM outbox o WHERE o.kind = 'emergency'
+            AND o.cause_id NOT IN (SELECT id FROM emergencies)
     """)
 
 

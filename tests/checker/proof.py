@@ -162,6 +162,7 @@ def _secrets(db: sqlite3.Connection) -> set[str]:
         text
         for query in (
             "SELECT body FROM texts",
+            "SELECT reason FROM emergencies",
             "SELECT title FROM holdings",
             "SELECT email FROM holdings",
             "SELECT reason_for_consultation FROM holdings",

@@ -145,6 +145,12 @@ INSERT INTO outbox SELECT 99999, organization_id, 'accepted', command_id, transf
     transfer_id, NULL, at, NULL FROM events WHERE action = 'transfer.accept' AND transfer_id = :accepted;
 -- nobody_was_asked_to_decide
 DELETE FROM outbox WHERE kind = 'needs_you';
+-- emergency_not_logged_or_told: untold
+DELETE FROM outbox WHERE kind = 'emergency';
+-- emergency_not_logged_or_told: unlogged
+DELETE FROM events WHERE action = 'record.emergency';
+-- emergency_not_logged_or_told: none
+DELETE FROM emergencies;
 -- client_not_told_once
 UPDATE appointments SET sequence = 2 WHERE holding_id = :old AND client_id IS NOT NULL;
 -- client_told_of_something_else

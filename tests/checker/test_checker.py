@@ -104,6 +104,9 @@ def right(
         clinic.world.administrator, mistaken.holding, cause=RestorationCause.MISTAKE, reason="erreur"
     )
     ids["pending"] = clinic.ask()
+    frozen = clinic.full_record()
+    clinic.ask(record_id=frozen.record)
+    Desk(database).open_emergency(frozen.collaborator, frozen.record, "Crise de nuit")
     ((note, sha256),) = clinic.rows(
         "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed'"
         " AND author_only = false LIMIT 1",

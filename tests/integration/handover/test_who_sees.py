@@ -194,8 +194,11 @@ def test_vis_7_without_a_copy_the_previous_owner_reads_nothing(clinic: Clinic) -
     assert clinic.sees(clinic.world.owner, full.record) == set()
     assert _content(clinic, clinic.world.owner, full, item) is None
     with clinic.database.read() as session:
-        assert not visibility.may_see_record(session, clinic.world.owner, full.record)
-        assert full.record not in session.scalars(visibility.visible_records(clinic.world.owner)).all()
+        assert not visibility.may_see_record(session, clinic.world.owner, full.record, clinic.now)
+        assert (
+            full.record
+            not in session.scalars(visibility.visible_records(clinic.world.owner, clinic.now)).all()
+        )
 
 
 def test_move_6_what_is_excluded_and_not_kept_is_seen_by_nobody(clinic: Clinic) -> None:
