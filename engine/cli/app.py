@@ -9,7 +9,19 @@ from typing import Any, Final, NoReturn
 import typer
 
 from engine.catalogue import LANGUAGES, labels
-from engine.cli import appointment, audit, document, member, note, operate, organization, record, transfer
+from engine.cli import (
+    appointment,
+    audit,
+    document,
+    invoice,
+    item,
+    member,
+    note,
+    operate,
+    organization,
+    record,
+    transfer,
+)
 from engine.cli.context import Call, write
 from engine.cli.options import group
 from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable
@@ -29,6 +41,10 @@ _GROUPS: Final = {
     "note": note.app,
     "document": document.app,
     "appointment": appointment.app,
+    "invoice": invoice.app,
+    "task": item.tasks,
+    "memo": item.memos,
+    "profile": item.profiles,
     "transfer": transfer.app,
     "audit": audit.app,
 }

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -32,6 +32,8 @@ class Writing:
     role: Role = Role.PRACTITIONER
     record_id: UUID | None = None
     subject_id: UUID | None = None
+    #: Unique in the log; notices name it as their cause.
+    command_id: UUID = field(default_factory=uuid4)
 
     def record(self, record_id: UUID) -> RecordFacts:
         """Read a record as the actor stands to it. Raises ``NotFound``."""
@@ -61,6 +63,7 @@ class Commands:
             nonlocal under_way
             with self.database.write() as session:
                 under_way = Writing(session, active(session, actor_id), datetime.now(UTC))
+                under_way.command_id = command_id
                 result = do(under_way)
                 log.append(session, self._entry(under_way, action, command_id))
                 return result

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, literal, or_, select, union_all
+from sqlalchemy import Select, and_, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from engine.records.classes import items
@@ -59,6 +59,7 @@ class VisibleItem:
     state: str | None
     label: str | None
     at: datetime
+    first_author_id: UUID | None
 
 
 def access(actor_id: UUID, record_id: UUID) -> Any:  # noqa: ANN401 - a subquery
@@ -108,7 +109,8 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
         Member.active.is_(True),
     )
     # What has no state is null, which a plain comparison would make of the whole condition.
-    others_draft = and_(item.c.state.is_not_distinct_from(NoteState.DRAFT.value), ~own)
+    drafts = (NoteState.DRAFT.value, NoteState.SET_ASIDE.value)
+    others_draft = and_(func.coalesce(item.c.state, "").in_(drafts), ~own)
     # A copy shows what its holder could read: no draft of somebody who still shared the record then (VIS-10).
     shared_then = exists().where(
         Share.record_id == record_id,
@@ -157,6 +159,7 @@ def see(session: Session, actor_id: UUID, record_id: UUID, now: datetime) -> Seq
             state=row.state,
             label=row.label,
             at=row.at,
+            first_author_id=row.first_author_id,
         )
         for row in rows
     ]
