@@ -182,3 +182,16 @@ UPDATE outbox SET member_id = :stranger WHERE member_id IS NOT NULL;
 UPDATE events SET actor_id = :stranger;
 -- crosses_the_wall: allowed event and transfer
 UPDATE events SET organization_id = :elsewhere, seq = seq + 1000 WHERE transfer_id = :accepted;
+
+-- share_widened_while_open
+UPDATE shares SET level = 'full' WHERE id = :lowered;
+-- marked_otherwise_than_held
+UPDATE records SET legal_hold = 1 - legal_hold WHERE id = :record;
+-- held_by_no_administrator
+UPDATE events SET role = 'practitioner' WHERE action = 'record.hold';
+-- adopted_from_nothing
+UPDATE notes SET state = 'draft' WHERE state = 'set_aside';
+-- approved_otherwise_than_signed
+UPDATE notes SET approved_by_id = NULL WHERE approved_at IS NOT NULL;
+-- client_not_told_of_a_cancelled_appointment
+UPDATE outbox SET sequence = sequence + 1 WHERE transfer_id IS NULL;

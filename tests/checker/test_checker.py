@@ -6,14 +6,18 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 
-from engine.states.choices import Options, RawDataChoice
+from engine.desk.desk import Desk
+from engine.records.tables import NoteState
+from engine.states.choices import Options, RawDataChoice, ShareLevel
+from tests import build
 from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
 from tests.checker.checking import check
-from tests.integration.handover.clinic import EVERYTHING, Clinic, hurried
+from tests.integration.handover.clinic import EVERYTHING, UPCOMING, Clinic, hurried
 
 _FOLDER = Path(__file__).parent
 
@@ -85,6 +89,7 @@ def right(database_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     assert clinic.accept(waits, by=clinic.world.owner).denied
     clinic.refuse(waits)
     ids["pending"] = clinic.ask()
+    ids["lowered"] = _write(clinic)
     ((note, sha256),) = clinic.rows(
         "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed' AND author_only = 0"
         " LIMIT 1",
@@ -92,6 +97,26 @@ def right(database_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     database.close()
     return Right(file, {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()})
+
+
+def _write(clinic: Clinic) -> UUID:
+    """Let people write what no transfer writes, and give a share that was lowered while one was open."""
+    desk, world, full = Desk(clinic.database), clinic.world, clinic.full_record()
+    owner, record, who = world.owner, full.record, full.collaborator
+    desk.hold(world.administrator, record, "enquête")
+    desk.release(world.administrator, record, "close")
+    desk.share(owner, record, who, level=ShareLevel.WRITE, approval=True)
+    desk.approve_note(owner, record, desk.add_note(who, record, "à approuver", signed=True))
+    gone = clinic.colleague()
+    with clinic.database.write() as session:
+        left = build.note(session, full.holding, author_id=gone, state=NoteState.DRAFT)
+        booked = build.appointment(session, record, owner, client_id=world.client, starts_at=UPCOMING)
+    desk.adopt_note(owner, record, left)
+    desk.cancel_appointment(owner, booked)
+    desk.archive(owner, record)
+    desk.reactivate(owner, record)
+    clinic.ask(record_id=record)
+    return desk.share(owner, record, who, level=ShareLevel.READ, approval=True)
 
 
 def _spoil(right: Right, folder: Path, name: str) -> Path:

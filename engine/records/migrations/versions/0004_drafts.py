@@ -196,6 +196,10 @@ def _changed(*columns: str) -> str:
 _TEXT = ("sha256", "author_id", "created_at", "confidential", "author_only")
 _SIGNED = ("sha256", "author_id", "created_at", "signed_at")
 _NOT_APPROVED = "NEW.state NOT IN ('waiting_approval', 'signed')"
+_KEPT_ALREADY = (
+    "EXISTS (SELECT 1 FROM notes AS kept WHERE kept.holding_id = NEW.holding_id"
+    " AND kept.item_id = NEW.item_id AND kept.state IN ('set_aside', 'waiting_approval'))"
+)
 _HELD_ALREADY = (
     "EXISTS (SELECT 1 FROM holds AS kept WHERE kept.id = NEW.id"
     " OR (kept.record_id = NEW.record_id AND kept.released_at IS NULL))"
@@ -243,6 +247,12 @@ _TRIGGERS = {
         "DELETE",
         "OLD.state = 'set_aside' AND (SELECT state FROM holdings WHERE id = OLD.holding_id) <> 'destroyed'",
         "VIS-10: a draft that was set aside stays",
+    ),
+    "notes_set_aside_replaced": (
+        "notes",
+        "INSERT",
+        _KEPT_ALREADY,
+        "VIS-10: a draft that was set aside, or a note that waits, is never replaced",
     ),
     "holds_changed": (
         "holds",
