@@ -152,7 +152,8 @@ class ItemsDesk(Commands):
             if found is None or not _may_know(command, found):
                 raise NotFound("appointment")
             command.record(found.record_id)
-            command.session.refresh(found)
+            # Two cancellations at once must not both tell the client.
+            command.session.refresh(found, with_for_update=True)
             command.role = rules.check_cancel_appointment(
                 command.actor,
                 practitioner_id=found.practitioner_id,

@@ -13,9 +13,9 @@ from engine.rules.writing import NoteFacts, waits_for_approval
 
 
 def note(session: Session, record_id: UUID, note_id: UUID) -> Note | None:
-    """Read a note of the holding that is in use, afresh."""
+    """Read a note of the holding that is in use, afresh, and hold it: it is adopted or approved once."""
     holding = live_holding(session, record_id)
-    return session.get(Note, (holding.id, note_id), populate_existing=True)
+    return session.get(Note, (holding.id, note_id), populate_existing=True, with_for_update=True)
 
 
 def facts_of(session: Session, record: RecordFacts, found: Note) -> NoteFacts:
