@@ -4,7 +4,9 @@ import copyreg
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast, get_args
 
-Thing = Literal["record", "transfer", "member", "organization", "note", "copy", "document", "quarantine"]
+Thing = Literal[
+    "record", "transfer", "member", "organization", "note", "appointment", "copy", "document", "quarantine"
+]
 Outage = Literal[
     "no_answer",
     "database_driver",

@@ -91,6 +91,8 @@ class ItemView(View):
     id: UUID
     item_class: ContentClass = Field(alias="class")
     author: str | None
+    #: Who wrote the draft that this note was adopted from (VIS-10).
+    first_author: str | None = None
     at: datetime
     state: str | None
     label: str | None
@@ -98,6 +100,16 @@ class ItemView(View):
     archived: bool
     #: The text of a note, a task or a memo; a file's bytes are read one by one.
     text: str | None = None
+
+
+class HoldView(View):
+    """A legal hold that stands, for administrators: of the record its number, and nothing else (MOVE-11)."""
+
+    record_id: UUID
+    record_number: str
+    set_by: str
+    set_at: datetime
+    reason: str
 
 
 class RecordView(View):

@@ -14,7 +14,7 @@ from itertools import count
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.orm import Session
 
 from engine.audit import log
@@ -25,6 +25,7 @@ from engine.records.tables import (
     Content,
     Document,
     FreeText,
+    Hold,
     Holding,
     HoldingState,
     Invoice,
@@ -233,14 +234,28 @@ def record(
             organization_id=organization_id,
             number=number or f"D-{next(_serial):05}",
             status=status,
-            legal_hold=legal_hold,
+            legal_hold=False,
             created_at=opened,
         )
     )
+    if legal_hold:
+        hold(session, record_id, owner_id, set_at=opened)
     for client_id in client_ids:
         session.execute(insert(RecordClient).values(record_id=record_id, client_id=client_id))
     holding_id = holding(session, record_id, owner_id, confidential=confidential, title=title, opened=opened)
     return BuiltRecord(record_id, holding_id)
+
+
+def hold(session: Session, record_id: UUID, set_by_id: UUID, *, set_at: datetime = NOW) -> UUID:
+    """Insert a legal hold, and mark the record."""
+    hold_id = uuid4()
+    session.execute(
+        insert(Hold).values(
+            id=hold_id, record_id=record_id, set_by_id=set_by_id, set_at=set_at, reason="enquête en cours"
+        )
+    )
+    session.execute(update(Record).where(Record.id == record_id).values(legal_hold=True))
+    return hold_id
 
 
 def holding(
@@ -331,7 +346,7 @@ def note(
         state=state,
         confidential=confidential or author_only,
         author_only=author_only,
-        signed_at=created_at if state is NoteState.SIGNED else None,
+        signed_at=created_at if state in {NoteState.SIGNED, NoteState.WAITING_APPROVAL} else None,
     )
 
 

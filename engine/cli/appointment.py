@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from engine.cli.context import Call
+from engine.cli.context import Call, identifier
 from engine.cli.options import As, RecordName, command
-from engine.errors import BadInput
+from engine.errors import BadInput, NotFound
 
 app = typer.Typer()
 
@@ -20,6 +20,7 @@ def _instant(text: str) -> datetime:
         raise typer.BadParameter("") from None
 
 
+AppointmentId = Annotated[str, typer.Argument(metavar="APPOINTMENT")]
 Starts = Annotated[datetime, typer.Option("--starts", metavar="INSTANT", parser=_instant)]
 Ends = Annotated[datetime | None, typer.Option("--ends", metavar="INSTANT", parser=_instant)]
 Minutes = Annotated[int | None, typer.Option("--minutes", metavar="N", min=1, max=24 * 60)]
@@ -40,6 +41,15 @@ def add(
         actor_id, call.record(actor_id, record), starts_at=starts_at, ends_at=ends_at
     )
     call.answer({"id": item_id}, lambda page: page.say("done/appointment", id=str(item_id)))
+
+
+@command(app, "cancel")
+def cancel(call: Call, appointment: AppointmentId, actor: As) -> None:
+    """Cancel an appointment; the client is told once."""
+    actor_id = call.actor(actor)
+    appointment_id = identifier(appointment, NotFound("appointment"))
+    call.desk.cancel_appointment(actor_id, appointment_id)
+    call.answer({"id": appointment_id}, lambda page: page.say("done/appointment_cancelled"))
 
 
 def _in(zone: ZoneInfo, instant: datetime) -> datetime:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from engine.catalogue import LANGUAGES, label, sentence
-from engine.errors import BadInput, EngineError, NotFound, Unavailable
+from engine.errors import BadInput, Denied, EngineError, NotFound, Unavailable
 
 # Loaded only by the command that needs them: `--help` answers at once.
 if TYPE_CHECKING:
@@ -152,9 +152,14 @@ class Call:
         else:
             write(f"{label('word/error', self.language)} ({error.key}): {message}", sys.stderr)
 
-    def give_back(self, text: str) -> None:
-        """Give a text back that could not be saved (VIS-4)."""
-        write(json.dumps({"text": text}, ensure_ascii=False) if self.as_json else text)
+    @contextmanager
+    def giving_back(self, text: str) -> Iterator[None]:
+        """Give a text back when it could not be saved, so that nobody writes it twice (VIS-4)."""
+        try:
+            yield
+        except (Denied, Unavailable):
+            write(json.dumps({"text": text}, ensure_ascii=False) if self.as_json else text)
+            raise
 
 
 def identifier(text: str, missing: NotFound) -> UUID:

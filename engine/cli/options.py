@@ -15,7 +15,7 @@ from engine.catalogue import LANGUAGES
 from engine.cli.context import Call
 
 if TYPE_CHECKING:
-    from engine.states.choices import BasisForm, Options, Purpose, RawDataChoice, Role
+    from engine.states.choices import BasisForm, Options, Purpose, RawDataChoice, Role, ShareLevel
     from engine.states.transfer import TransferState
 
 _T = TypeVar("_T")
@@ -51,6 +51,12 @@ def _roles() -> "type[Role]":
     return Role
 
 
+def _levels() -> "type[ShareLevel]":
+    from engine.states.choices import ShareLevel
+
+    return ShareLevel
+
+
 def _bases() -> "type[BasisForm]":
     from engine.states.choices import BasisForm
 
@@ -84,6 +90,7 @@ def _day(text: str) -> date:
 
 
 _RAW_WORDS: Final = "exclude|include|if-allowed"
+_LEVEL_WORDS: Final = "read|write|full"
 _PURPOSE_WORDS: Final = "continuity|departure|absence|client-request|correction"
 _ROLE_WORDS: Final = "practitioner|coordinator|administrator"
 
@@ -109,6 +116,9 @@ Basis = Annotated[Any, typer.Option("--basis", metavar="verbal|written|exception
 BasisOn = Annotated[Any | None, typer.Option("--basis-on", metavar="DATE", parser=_day)]
 BasisText = Annotated[str | None, typer.Option("--basis-text", metavar="TEXT")]
 State = Annotated[Any | None, typer.Option("--state", metavar="STATE", parser=one_of(_states))]
+Level = Annotated[Any, typer.Option("--level", metavar=_LEVEL_WORDS, parser=one_of(_levels))]
+DueOn = Annotated[Any | None, typer.Option("--due-on", metavar="DATE", parser=_day)]
+IssuedOn = Annotated[Any, typer.Option("--issued-on", metavar="DATE", parser=_day)]
 Tongue = Annotated[str | None, typer.Option("--language", metavar="fr|en", parser=_language)]
 Day = Annotated[Any | None, typer.Option("--opened-on", metavar="DATE", parser=_day)]
 IncludeConfidential = Annotated[

@@ -17,6 +17,7 @@ from rich.text import Text
 from engine.catalogue import label
 from engine.views import (
     ClassLine,
+    HoldView,
     ItemView,
     MemberView,
     OrganizationFactsView,
@@ -152,6 +153,13 @@ class Page:
             if item.text is not None:
                 self._console.print(Padding(Text(item.text.rstrip()), (0, 0, 0, 2), expand=False))
 
+    def holds(self, found: Sequence[HoldView]) -> None:
+        """Show the legal holds that stand, one a line."""
+        table = self._table("number", "set_by", "set_on", "reason")
+        for hold in map(harmless, found):
+            table.add_row(hold.record_number, hold.set_by, self.instant(hold.set_at), hold.reason)
+        self._print(table)
+
     def preview(self, preview: PreviewView) -> None:
         """Show at one glance what a transfer would do."""
         preview = harmless(preview)
@@ -270,6 +278,7 @@ class Page:
             self.words(f"item/{item.item_class}"),
             named,
             item.author,
+            self.words("word/first_written_by", name=item.first_author) if item.first_author else None,
             self.instant(item.at),
             None if item.state is None else self.words(f"item_state/{item.state}"),
             self.words("word/archived") if item.archived else None,

@@ -10,6 +10,7 @@ from engine.cli.options import (
     Confidential,
     CopyId,
     Day,
+    Level,
     NewestCopy,
     Reason,
     RecordName,
@@ -24,6 +25,8 @@ Client = Annotated[str, typer.Option("--client", metavar="NAME")]
 ClientEmail = Annotated[str | None, typer.Option("--client-email", metavar="EMAIL")]
 Number = Annotated[str | None, typer.Option("--number", metavar="NUMBER")]
 RecordEmail = Annotated[str | None, typer.Option("--email", metavar="EMAIL")]
+Colleague = Annotated[str, typer.Argument(metavar="EMAIL")]
+Approval = Annotated[bool, typer.Option("--approval")]
 Consultation = Annotated[str | None, typer.Option("--reason", metavar="TEXT")]
 
 
@@ -110,3 +113,74 @@ def export(
         {"folder": to.absolute(), "items": count},
         lambda page: page.say("done/export", count=count, folder=str(to.absolute())),
     )
+
+
+@command(app, "share")
+def share(
+    call: Call, record: RecordName, email: Colleague, *, actor: As, level: Level, approval: Approval = False
+) -> None:
+    """Give a colleague access to a record, or another access than before."""
+    actor_id = call.actor(actor)
+    share_id = call.desk.share(
+        actor_id,
+        call.record(actor_id, record),
+        call.colleague(actor_id, email),
+        level=level,
+        approval=approval,
+    )
+    call.answer(
+        {"id": share_id},
+        lambda page: page.say("done/shared", name=email.strip(), level=page.words(f"level/{level}")),
+    )
+
+
+@command(app, "unshare")
+def unshare(call: Call, record: RecordName, email: Colleague, actor: As) -> None:
+    """End a colleague's access to a record."""
+    actor_id = call.actor(actor)
+    record_id = call.record(actor_id, record)
+    call.desk.unshare(actor_id, record_id, call.colleague(actor_id, email))
+    call.answer({"id": record_id}, lambda page: page.say("done/unshared", name=email.strip()))
+
+
+@command(app, "archive")
+def archive(call: Call, record: RecordName, actor: As) -> None:
+    """Archive a record."""
+    actor_id = call.actor(actor)
+    record_id = call.record(actor_id, record)
+    call.desk.archive(actor_id, record_id)
+    call.answer({"id": record_id}, lambda page: page.say("done/archived"))
+
+
+@command(app, "reactivate")
+def reactivate(call: Call, record: RecordName, actor: As) -> None:
+    """Take an archived record up again."""
+    actor_id = call.actor(actor)
+    record_id = call.record(actor_id, record)
+    call.desk.reactivate(actor_id, record_id)
+    call.answer({"id": record_id}, lambda page: page.say("done/reactivated"))
+
+
+@command(app, "hold")
+def hold(call: Call, record: RecordName, actor: As, reason: Reason) -> None:
+    """Put a record under legal hold."""
+    actor_id = call.actor(actor)
+    record_id = call.desk.record_to_hold(actor_id, record.strip())
+    call.desk.hold(actor_id, record_id, typed(reason))
+    call.answer({"id": record_id}, lambda page: page.say("done/held"))
+
+
+@command(app, "release")
+def release(call: Call, record: RecordName, actor: As, reason: Reason) -> None:
+    """End the legal hold of a record."""
+    actor_id = call.actor(actor)
+    record_id = call.desk.record_to_hold(actor_id, record.strip())
+    call.desk.release(actor_id, record_id, typed(reason))
+    call.answer({"id": record_id}, lambda page: page.say("done/released"))
+
+
+@command(app, "holds")
+def holds(call: Call, actor: As) -> None:
+    """List the legal holds that stand."""
+    found = call.desk.holds(call.actor(actor))
+    call.answer({"holds": found}, lambda page: page.holds(found))

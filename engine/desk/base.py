@@ -38,6 +38,7 @@ class Writing:
     #: What the engine did because of this command, logged after it.
     further: list[log.Entry] = field(default_factory=list)
     transfer_id: UUID | None = None
+    #: Unique in the log; notices name it as their cause.
     command_id: UUID = field(default_factory=uuid4)
 
     def record(self, record_id: UUID, *, alone: bool = False) -> RecordFacts:

@@ -2,11 +2,15 @@
 
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
+from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
+from engine.desk.notes import NotesDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 
 
-class Desk(PeopleDesk, RecordsDesk, EmergenciesDesk, ExportingDesk, LookingDesk, QuarantineDesk):
+class Desk(
+    PeopleDesk, RecordsDesk, NotesDesk, ItemsDesk, EmergenciesDesk, ExportingDesk, LookingDesk, QuarantineDesk
+):
     """People, records, and looking; ``actor_id`` is always who acts."""

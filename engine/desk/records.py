@@ -1,23 +1,25 @@
-"""The desk for records: open one, add to it, share it; every writer passes the rules and the freeze."""
+"""The desk for records: open, share, archive, hold one; every writer passes the rules and the freeze."""
 
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from engine.desk.base import Commands, Writing
-from engine.errors import BadInput, NotFound
-from engine.records import facts, people, reading, visibility, writing
-from engine.records.tables import Note, NoteState
+from engine.errors import BadInput, Denied, NotFound
+from engine.records import facts, holds, people, reading, shares, writing
 from engine.rules import writing as rules
-from engine.rules.facts import MemberFacts, RecordFacts
+from engine.rules.facts import MemberFacts, RecordStatus
 from engine.rules.transfers import may_know_record
+from engine.rules.writing import Access
 from engine.states.choices import ShareLevel
-from engine.views import RecordView
+from engine.views import HoldView, RecordView
+
+_LONGEST_REASON = 20_000
 
 
 class RecordsDesk(Commands):
-    """What a practitioner writes."""
+    """What becomes of a whole record, apart from its transfer."""
 
     def add_record(  # noqa: PLR0913 - the details of a record
         self,
@@ -75,210 +77,117 @@ class RecordsDesk(Commands):
 
         return self._look(actor_id, "record.find", do)
 
-    def add_note(
-        self, actor_id: UUID, record_id: UUID, text: str, *, confidential: bool = False, signed: bool = False
-    ) -> UUID:
-        """Write a progress note, as a draft or signed at once."""
-
-        def do(command: Writing) -> UUID:
-            record = _writable(command, record_id)
-            body = _text(text)
-            note_id = writing.add_note(
-                command.session, command.actor, record, body, confidential=confidential, now=command.now
-            )
-            if signed:
-                writing.sign_note(command.session, _note(command, note_id), command.now)
-            return note_id
-
-        return self._command(actor_id, "note.add", do)
-
-    def edit_note(self, actor_id: UUID, record_id: UUID, note_id: UUID, text: str) -> None:
-        """Give a draft another text; its author's alone, and never once signed (VIS-5)."""
-
-        def do(command: Writing) -> None:
-            note = _own_draft(command, record_id, note_id)
-            writing.edit_note(command.session, note, _text(text))
-
-        self._command(actor_id, "note.edit", do)
-
-    def sign_note(self, actor_id: UUID, record_id: UUID, note_id: UUID) -> None:
-        """Sign a draft; from now on nobody changes it (VIS-5)."""
-
-        def do(command: Writing) -> None:
-            writing.sign_note(command.session, _own_draft(command, record_id, note_id), command.now)
-
-        self._command(actor_id, "note.sign", do)
-
-    def add_document(
-        self,
-        actor_id: UUID,
-        record_id: UUID,
-        body: bytes,
-        *,
-        name: str,
-        media_type: str,
-        confidential: bool = False,
-        raw_data: bool = False,
-    ) -> UUID:
-        """Add a file, or with ``raw_data`` uninterpreted test material (ELIG-5)."""
-
-        def do(command: Writing) -> UUID:
-            record = _writable(command, record_id)
-            if raw_data and confidential:
-                # Raw data have a rule of their own (ELIG-5); marked confidential they would need two.
-                raise BadInput("confidential_raw_data")
-            if raw_data:
-                return writing.add_raw_data(
-                    command.session,
-                    command.actor,
-                    record,
-                    body,
-                    name=name,
-                    media_type=media_type,
-                    now=command.now,
-                )
-            return writing.add_document(
-                command.session,
-                command.actor,
-                record,
-                body,
-                name=name,
-                media_type=media_type,
-                confidential=confidential,
-                now=command.now,
-            )
-
-        return self._command(actor_id, "raw_data.add" if raw_data else "document.add", do)
-
-    def add_profile(
-        self, actor_id: UUID, record_id: UUID, *, name: str, relationship: str, details: bytes
-    ) -> UUID:
-        """Link a profile: a parent, a school, a physician; ``details`` is canonical JSON."""
-
-        def do(command: Writing) -> UUID:
-            return writing.add_profile(
-                command.session,
-                command.actor,
-                _writable(command, record_id),
-                details,
-                name=name,
-                relationship=relationship,
-                now=command.now,
-            )
-
-        return self._command(actor_id, "profile.add", do)
-
-    def add_invoice(
-        self,
-        actor_id: UUID,
-        record_id: UUID,
-        *,
-        number: str,
-        amount_cents: int,
-        currency: str,
-        issued_on: date,
-    ) -> UUID:
-        """Write a bill."""
-
-        def do(command: Writing) -> UUID:
-            return writing.add_invoice(
-                command.session,
-                _writable(command, record_id),
-                number=number,
-                amount_cents=amount_cents,
-                currency=currency,
-                issued_on=issued_on,
-                now=command.now,
-            )
-
-        return self._command(actor_id, "invoice.add", do)
-
-    def add_task(self, actor_id: UUID, record_id: UUID, text: str, *, due_on: date | None = None) -> UUID:
-        """Note something to do."""
-
-        def do(command: Writing) -> UUID:
-            record = _writable(command, record_id)
-            return writing.add_task(
-                command.session, command.actor, record, _text(text), due_on=due_on, now=command.now
-            )
-
-        return self._command(actor_id, "task.add", do)
-
-    def add_memo(self, actor_id: UUID, record_id: UUID, text: str) -> UUID:
-        """Write a reminder to oneself."""
-
-        def do(command: Writing) -> UUID:
-            record = _writable(command, record_id)
-            return writing.add_memo(command.session, command.actor, record, _text(text), now=command.now)
-
-        return self._command(actor_id, "memo.add", do)
-
-    def add_appointment(
-        self, actor_id: UUID, record_id: UUID, *, starts_at: datetime, ends_at: datetime
-    ) -> UUID:
-        """Book an appointment with the record's client; also while a transfer is open (MOVE-13)."""
-
-        def do(command: Writing) -> UUID:
-            record = command.record(record_id)
-            command.role = rules.check_book(command.actor, record)
-            clients = people.clients_of(command.session, record_id)
-            return writing.add_appointment(
-                command.session,
-                command.actor,
-                record,
-                client_id=clients[0].id if clients else None,
-                starts_at=starts_at,
-                ends_at=ends_at,
-                now=command.now,
-            )
-
-        return self._command(actor_id, "appointment.add", do)
-
     def share(
         self, actor_id: UUID, record_id: UUID, member_id: UUID, *, level: ShareLevel, approval: bool = False
     ) -> UUID:
-        """Give a colleague access to a record; its owner's command."""
+        """
+        Give a colleague access to a record, or another access than before; its owner's command.
+
+        While a transfer is open, only less than before (VIS-4).
+        """
+        access = Access(level=level, approval=approval)
 
         def do(command: Writing) -> UUID:
-            record = command.record(record_id)
-            command.role = rules.check_share(command.actor, record)
-            colleague = facts.member(command.session, member_id)
-            if colleague is None or colleague.organization_id != command.actor.organization_id:
-                raise NotFound("member")
-            command.subject_id = member_id
-            return writing.share(
-                command.session, record, member_id, level=level, approval=approval, now=command.now
-            )
+            share_id = self._share(command, record_id, member_id, access)
+            assert share_id is not None  # noqa: S101 - for the type checker
+            return share_id
 
         return self._command(actor_id, "record.share", do, concerned=(member_id,))
 
+    def unshare(self, actor_id: UUID, record_id: UUID, member_id: UUID) -> None:
+        """End a colleague's access to a record; its owner's command, also on a frozen one (VIS-4)."""
 
-def _writable(command: Writing, record_id: UUID) -> RecordFacts:
-    record = command.record(record_id)
-    command.role = rules.check_write(command.actor, record)
-    return record
+        def do(command: Writing) -> None:
+            self._share(command, record_id, member_id, None)
+
+        self._command(actor_id, "record.unshare", do, concerned=(member_id,))
+
+    @staticmethod
+    def _share(command: Writing, record_id: UUID, member_id: UUID, access: Access | None) -> UUID | None:
+        record = command.record(record_id, alone=True)
+        old = shares.current(command.session, record_id, member_id)
+        command.role = rules.check_share(command.actor, record, old, access)
+        colleague = facts.member(command.session, member_id)
+        if colleague is None or colleague.organization_id != command.actor.organization_id:
+            raise NotFound("member")
+        if rules.widens(old, access) and not colleague.active:
+            raise NotFound("member")
+        if access is None and old is None:
+            raise BadInput("not_shared")
+        if member_id == record.owner_id or access == old:
+            raise BadInput("shared_already")
+        command.subject_id = member_id
+        return shares.change(command.session, record, member_id, access, command.now)
+
+    def archive(self, actor_id: UUID, record_id: UUID) -> None:
+        """Archive a record: it is read, not written to, and not transferred (ELIG-1); its owner's command."""
+        self._set_status(actor_id, record_id, "record.archive", RecordStatus.ARCHIVED)
+
+    def reactivate(self, actor_id: UUID, record_id: UUID) -> None:
+        """Take an archived record up again; never an archived copy (MOVE-4)."""
+        self._set_status(actor_id, record_id, "record.reactivate", RecordStatus.ACTIVE)
+
+    def _set_status(self, actor_id: UUID, record_id: UUID, action: str, status: RecordStatus) -> None:
+        def do(command: Writing) -> None:
+            command.role = rules.check_status(command.actor, command.record(record_id, alone=True))
+            # A record that is so already is so: the same decision has the same answer (MOVE-3).
+            writing.set_status(command.session, record_id, status)
+
+        self._command(actor_id, action, do)
+
+    def record_to_hold(self, actor_id: UUID, name: str) -> UUID:
+        """Find a record to hold by number or id, as an administrator, who sees nothing of it (MOVE-11)."""
+
+        def do(session: Session, actor: MemberFacts) -> UUID:
+            rules.check_administrator(actor)
+            found = writing.record_named(session, actor.organization_id, name)
+            if found is None:
+                raise NotFound("record")
+            return found
+
+        return self._look(actor_id, "record.find", do)
+
+    def hold(self, actor_id: UUID, record_id: UUID, reason: str) -> None:
+        """
+        Put a record under legal hold, with a reason; an administrator's command, at any time.
+
+        What does not move at a hand-over is kept in a copy, and nothing is destroyed (MOVE-6, MOVE-11).
+        """
+
+        def do(command: Writing) -> None:
+            self._check_hold(command, record_id)
+            holds.hold(command.session, record_id, actor_id, _reason(reason), command.now)
+
+        self._command(actor_id, "record.hold", do)
+
+    def release(self, actor_id: UUID, record_id: UUID, reason: str) -> None:
+        """End the legal hold of a record, with a reason; an administrator's command."""
+
+        def do(command: Writing) -> None:
+            self._check_hold(command, record_id)
+            holds.release(command.session, record_id, actor_id, _reason(reason), command.now)
+
+        self._command(actor_id, "record.release", do)
+
+    @staticmethod
+    def _check_hold(command: Writing, record_id: UUID) -> None:
+        rules.check_administrator(command.actor)
+        command.role = rules.check_hold(command.actor, command.record(record_id, alone=True))
+
+    def holds(self, actor_id: UUID) -> list[HoldView]:
+        """List the legal holds that stand, with their reasons; for administrators."""
+
+        def do(session: Session, actor: MemberFacts) -> list[HoldView]:
+            rules.check_administrator(actor)
+            return holds.standing(session, actor.organization_id)
+
+        return self._look(actor_id, "record.holds", do)
 
 
-def _note(command: Writing, note_id: UUID) -> Note:
-    found = None if command.record_id is None else writing.note(command.session, command.record_id, note_id)
-    if found is None:
-        raise NotFound("note")
-    return found
-
-
-def _own_draft(command: Writing, record_id: UUID, note_id: UUID) -> Note:
-    record = command.record(record_id)
-    # First the record: somebody who may not know of it learns nothing of its notes either (VIS-11).
-    rules.check_write(command.actor, record)
-    if not visibility.may_see_item(command.session, command.actor.id, record_id, note_id, command.now):
-        raise NotFound("note")
-    note = _note(command, note_id)
-    signed = note.state is not NoteState.DRAFT
-    command.role = rules.check_edit(command.actor, record, author_id=note.author_id, signed=signed)
-    return note
-
-
-def _text(text: str) -> bytes:
-    if not text.strip():
-        raise BadInput("empty", field="text")
-    return text.encode()
+def _reason(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise Denied("ST-2")
+    if len(text) > _LONGEST_REASON:
+        raise BadInput("too_long", field="reason", most=_LONGEST_REASON)
+    return text

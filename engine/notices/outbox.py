@@ -91,7 +91,7 @@ def coordinators(session: Session, organization_id: UUID) -> list[UUID]:
             .join(MemberRole, MemberRole.member_id == Member.id)
             .where(
                 Member.organization_id == organization_id,
-                Member.active.is_(True),
+                Member.active.is_(true()),
                 MemberRole.role == Role.COORDINATOR,
             )
         )
@@ -122,3 +122,28 @@ def tell_clients(session: Session, cause: Cause) -> None:
         )
     )
     session.execute(insert(Notice).from_select(list(columns), cancelled))
+
+
+def tell_client(
+    session: Session,
+    organization_id: UUID,
+    *,
+    client_id: UUID,
+    appointment_id: UUID,
+    sequence: int,
+    cause_id: UUID,
+    now: datetime,
+) -> None:
+    """Write the one notice of an appointment that its holder cancelled (NOTE-2, MOVE-13)."""
+    session.execute(
+        insert(Notice).values(
+            organization_id=organization_id,
+            kind=NoticeKind.APPOINTMENT_CANCELLED.value,
+            cause_id=cause_id,
+            recipient_id=client_id,
+            client_id=client_id,
+            subject_id=appointment_id,
+            sequence=sequence,
+            created_at=now,
+        )
+    )

@@ -52,7 +52,7 @@ def items(now: datetime | _Given, holdings: Select[Any], record_id: UUID | _Give
     ``now`` and ``record_id`` are values, or parameters of a statement that is built once and run often.
 
     Columns: ``item_class``, ``item_id``, ``holding_id`` (null where the record itself has it), ``author_id``,
-    ``sha256``, ``author_only``, ``state``, ``label``, ``at``.
+    ``sha256``, ``author_only``, ``state``, ``label``, ``at``, ``first_author_id``.
     """
     upcoming_after = literal(now, Instant) if isinstance(now, datetime) else now
     of_record = and_(Appointment.holding_id.is_(None), Appointment.record_id == record_id)
@@ -65,9 +65,13 @@ def items(now: datetime | _Given, holdings: Select[Any], record_id: UUID | _Give
             label=Holding.title,
             at=Holding.from_at,
         ).where(Holding.id.in_(holdings)),
-        _with_content(Note, _note_class(), author_only=Note.author_only, state=cast(Note.state, Text)).where(
-            Note.holding_id.in_(holdings)
-        ),
+        _with_content(
+            Note,
+            _note_class(),
+            author_only=Note.author_only,
+            state=cast(Note.state, Text),
+            first_author_id=Note.first_author_id,
+        ).where(Note.holding_id.in_(holdings)),
         _with_content(
             Document, _document_class(), author_only=Document.author_only, label=Document.name
         ).where(Document.holding_id.in_(holdings)),
@@ -112,7 +116,7 @@ def _note_class() -> ColumnElement[ContentClass]:
     return case(
         (Note.author_only.is_(true()), _is(ContentClass.COLLABORATOR_CONFIDENTIAL)),
         (Note.confidential.is_(true()), _is(ContentClass.CONFIDENTIAL_NOTE)),
-        (Note.state == NoteState.DRAFT, _is(ContentClass.DRAFT_NOTE)),
+        (Note.state.in_((NoteState.DRAFT, NoteState.SET_ASIDE)), _is(ContentClass.DRAFT_NOTE)),
         else_=_is(ContentClass.NOTE),
     )
 
@@ -164,6 +168,7 @@ def _arm(  # noqa: PLR0913 - one argument a column
     author_only: _Column = _NO,
     state: _Column = _NO_TEXT,
     label: _Column = _NO_TEXT,
+    first_author_id: _Column = _NO_ID,
 ) -> Select[Any]:
     return select(
         item_class.label("item_class"),
@@ -175,4 +180,5 @@ def _arm(  # noqa: PLR0913 - one argument a column
         state.label("state"),
         label.label("label"),
         at.label("at"),
+        first_author_id.label("first_author_id"),
     )

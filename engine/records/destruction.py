@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    false,
     func,
     insert,
     literal,
@@ -167,7 +168,7 @@ def _due(session: Session, organization_id: UUID, now: datetime) -> Select[Any]:
             Holding.organization_id == organization_id,
             Holding.state.in_(_CLOSED),
             Holding.until_at < closed,
-            Record.legal_hold.is_(False),
+            Record.legal_hold.is_(false()),
             or_(whole, _unfinished()),
         )
         .order_by(Holding.id)

@@ -74,6 +74,7 @@ _RECORD = (
         Transfer.to_id,
         Transfer.state.label("transfer_state"),
         Share.level.label("share_level"),
+        Share.approval.label("share_approval"),
         exists().where(RawDatum.holding_id == Holding.id).label("has_raw_data"),
         exists()
         .where(
@@ -154,6 +155,7 @@ def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | N
         open_transfer_id=row.open_transfer_id,
         relation=relation,
         share_level=row.share_level,
+        share_approval=bool(row.share_approval),
     )
 
 

@@ -78,13 +78,14 @@ def record_view(
 
 def _items(session: Session, actor: MemberFacts, record_id: UUID, now: datetime) -> list[ItemView]:
     seen = visibility.see(session, actor.id, record_id, now)
-    names = names_of(session, [item.author_id for item in seen])
+    names = names_of(session, [who for item in seen for who in (item.author_id, item.first_author_id)])
     texts = visibility.read_texts(session, actor.id, record_id, now)
     return [
         ItemView(
             id=item.id,
             item_class=item.item_class,
             author=names.get(item.author_id) if item.author_id else None,
+            first_author=names.get(item.first_author_id) if item.first_author_id else None,
             at=item.at,
             state=item.state,
             label=item.label or None,

@@ -45,6 +45,8 @@ class NoteState(StrEnum):
     DRAFT = "draft"
     WAITING_APPROVAL = "waiting_approval"
     SIGNED = "signed"
+    #: A draft whose author has lost access, and which the owner adopted or does not want (VIS-10).
+    SET_ASIDE = "set_aside"
 
 
 class AppointmentState(StrEnum):
@@ -284,6 +286,36 @@ class Share(Base):
     ended_at: Mapped[datetime | None]
 
 
+class Hold(Base):
+    """A legal hold on a record, with who set it and why; a record has one at a time (MOVE-11)."""
+
+    __tablename__ = "holds"
+    __table_args__ = (
+        Index(
+            "uq_holds_current",
+            "record_id",
+            unique=True,
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+        CheckConstraint(
+            "(released_at IS NULL) = (released_by_id IS NULL)"
+            " AND (released_at IS NULL) = (release_reason IS NULL)",
+            name="released_whole",
+        ),
+        _STRICT,
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    record_id: Mapped[UUID] = mapped_column(ForeignKey("records.id"))
+    set_by_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    set_at: Mapped[datetime]
+    reason: Mapped[str]
+    released_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    released_at: Mapped[datetime | None]
+    release_reason: Mapped[str | None]
+
+
 class Holding(Base):
     """A record in one practitioner's hands, with its details; exactly one of a record is live."""
 
@@ -368,7 +400,12 @@ class Note(ItemWithContent):
     state: Mapped[NoteState]
     confidential: Mapped[bool]
     author_only: Mapped[bool]
+    #: When its author signed it; one that waits for approval is signed already.
     signed_at: Mapped[datetime | None]
+    #: Who wrote the draft that this note was adopted from (VIS-10).
+    first_author_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    approved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    approved_at: Mapped[datetime | None]
 
 
 class Document(ItemWithContent):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, literal, or_, select, true, union_all
+from sqlalchemy import Select, and_, exists, false, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
 from engine.records.classes import items
@@ -60,6 +60,7 @@ class VisibleItem:
     state: str | None
     label: str | None
     at: datetime
+    first_author_id: UUID | None
 
 
 def access(actor_id: UUID, record_id: UUID, now: datetime) -> Any:  # noqa: ANN401 - a subquery
@@ -125,7 +126,8 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
         Member.active.is_(true()),
     )
     # What has no state is null, which a plain comparison would make of the whole condition.
-    others_draft = and_(item.c.state.is_not_distinct_from(NoteState.DRAFT.value), ~own)
+    drafts = (NoteState.DRAFT.value, NoteState.SET_ASIDE.value)
+    others_draft = and_(func.coalesce(item.c.state, "").in_(drafts), ~own)
     # A copy shows what its holder could read: no draft of somebody who still shared the record then (VIS-10).
     shared_then = exists().where(
         Share.record_id == record_id,
@@ -174,6 +176,7 @@ def see(session: Session, actor_id: UUID, record_id: UUID, now: datetime) -> Seq
             state=row.state,
             label=row.label,
             at=row.at,
+            first_author_id=row.first_author_id,
         )
         for row in rows
     ]
@@ -200,7 +203,7 @@ def read_content(
 def is_in_copy_only(session: Session, actor_id: UUID, record_id: UUID, item_id: UUID, now: datetime) -> bool:
     """Say whether an item that an actor may see stands for them in an archived copy alone (AUD-3)."""
     query = visible_items(actor_id, record_id, now).subquery()
-    live = exists().where(query.c.item_id == item_id, query.c.archived.is_(False))
+    live = exists().where(query.c.item_id == item_id, query.c.archived.is_(false()))
     return not session.scalar(select(live))
 
 

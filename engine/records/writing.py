@@ -1,17 +1,17 @@
 """Write records and their items; the caller has asked the rules, and logs what was done."""
 
 import hashlib
+import re
 import unicodedata
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, String, cast, exists, func, insert, select, update
+from sqlalchemy import String, cast, exists, func, insert, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.selectable import ForUpdateArg
 
 from engine.errors import BadInput
-from engine.records.locks import is_sqlite, lock_log
+from engine.records.locks import lock_log
 from engine.records.tables import (
     Appointment,
     AppointmentState,
@@ -20,21 +20,21 @@ from engine.records.tables import (
     Holding,
     HoldingState,
     Invoice,
+    ItemWithContent,
     Memo,
-    Note,
-    NoteState,
     Profile,
     RawDatum,
     Record,
     RecordClient,
-    Share,
     Task,
 )
 from engine.rules.facts import MemberFacts, RecordFacts, RecordStatus, Relation
-from engine.states.choices import ShareLevel
 
 _LONGEST_APPOINTMENT = timedelta(days=1)
 _FARTHEST_APPOINTMENT = timedelta(days=100 * 366)
+_LARGEST_AMOUNT = 10**9
+#: Three letters, as in ISO 4217.
+_CURRENCY = re.compile("[A-Z]{3}")
 #: A title, a name, a number: what stands on one line.
 LONGEST_LINE = 300
 #: Unicode's categories of control characters and of what begins another line.
@@ -127,52 +127,6 @@ def keep(session: Session, organization_id: UUID, body: bytes) -> str:
     return sha256
 
 
-def add_note(
-    session: Session,
-    author: MemberFacts,
-    record: RecordFacts,
-    body: bytes,
-    *,
-    confidential: bool,
-    now: datetime,
-) -> UUID:
-    """Write a progress note as a draft; a collaborator's confidential one is for its author alone (VIS-6)."""
-    return _add(
-        session,
-        Note,
-        author,
-        record,
-        now,
-        body,
-        state=NoteState.DRAFT,
-        confidential=confidential,
-        author_only=confidential and record.relation is not Relation.OWNER,
-    )
-
-
-def note(session: Session, record_id: UUID, note_id: UUID) -> Note | None:
-    """Read a note of the holding that is in use."""
-    holding = live_holding(session, record_id)
-    # Several write into a record at once: of those who change the same note, one waits.
-    alone = None if is_sqlite(session) else ForUpdateArg(key_share=True)
-    return session.get(Note, (holding.id, note_id), populate_existing=True, with_for_update=alone)
-
-
-def edit_note(session: Session, found: Note, body: bytes) -> None:
-    """Give a draft another text."""
-    sha256 = keep(session, found.organization_id, body)
-    session.execute(update(Note).where(*_is(found)).values(sha256=sha256))
-
-
-def sign_note(session: Session, found: Note, now: datetime) -> None:
-    """Sign a draft: from now on nobody changes it (VIS-5)."""
-    session.execute(update(Note).where(*_is(found)).values(state=NoteState.SIGNED, signed_at=now))
-
-
-def _is(found: Note) -> tuple[ColumnElement[bool], ...]:
-    return (Note.holding_id == found.holding_id, Note.item_id == found.item_id)
-
-
 def add_document(
     session: Session,
     author: MemberFacts,
@@ -185,15 +139,15 @@ def add_document(
     now: datetime,
 ) -> UUID:
     """Write a file; a collaborator's confidential one is for its author alone (VIS-6)."""
-    return _add(
+    return add_item(
         session,
         Document,
         author,
         record,
         now,
         body,
-        name=name,
-        media_type=media_type,
+        name=line_of(name, "name"),
+        media_type=line_of(media_type, "media_type"),
         confidential=confidential,
         author_only=confidential and record.relation is not Relation.OWNER,
     )
@@ -210,7 +164,8 @@ def add_raw_data(
     now: datetime,
 ) -> UUID:
     """Write uninterpreted test material."""
-    return _add(session, RawDatum, author, record, now, body, name=name, media_type=media_type)
+    named = {"name": line_of(name, "name"), "media_type": line_of(media_type, "media_type")}
+    return add_item(session, RawDatum, author, record, now, body, **named)
 
 
 def add_profile(
@@ -224,7 +179,8 @@ def add_profile(
     now: datetime,
 ) -> UUID:
     """Write a linked profile; ``body`` is its canonical JSON."""
-    return _add(session, Profile, author, record, now, body, name=name, relationship=relationship)
+    named = {"name": line_of(name, "name"), "relationship": line_of(relationship, "relationship")}
+    return add_item(session, Profile, author, record, now, body, **named)
 
 
 def add_task(
@@ -237,7 +193,7 @@ def add_task(
     now: datetime,
 ) -> UUID:
     """Write something to do."""
-    return _add(
+    return add_item(
         session, Task, author, record, now, body, due_on=None if due_on is None else due_on.isoformat()
     )
 
@@ -246,18 +202,19 @@ def add_memo(
     session: Session, author: MemberFacts, record: RecordFacts, body: bytes, *, now: datetime
 ) -> UUID:
     """Write a reminder to oneself."""
-    return _add(session, Memo, author, record, now, body)
+    return add_item(session, Memo, author, record, now, body)
 
 
-def _add(
+def add_item(
     session: Session,
-    model: type[Note | Document | RawDatum | Profile | Task | Memo],
+    model: type[ItemWithContent],
     author: MemberFacts,
     record: RecordFacts,
     now: datetime,
-    body: bytes,
+    body: bytes | str,
     **columns: Any,  # noqa: ANN401 - the model's own
 ) -> UUID:
+    """Write an item to the holding in use; its content is bytes, or the SHA-256 of some that are kept."""
     item_id = uuid4()
     session.execute(
         insert(model).values(
@@ -266,7 +223,7 @@ def _add(
             organization_id=record.organization_id,
             created_at=now,
             author_id=author.id,
-            sha256=keep(session, record.organization_id, body),
+            sha256=body if isinstance(body, str) else keep(session, record.organization_id, body),
             **columns,
         )
     )
@@ -283,7 +240,12 @@ def add_invoice(
     issued_on: date,
     now: datetime,
 ) -> UUID:
-    """Write a bill."""
+    """Write a bill. Raises ``BadInput``."""
+    number = line_of(number, "invoice_number")
+    if not 0 < amount_cents <= _LARGEST_AMOUNT:
+        raise BadInput("amount")
+    if not _CURRENCY.fullmatch(currency):
+        raise BadInput("currency")
     item_id = uuid4()
     session.execute(
         insert(Invoice).values(
@@ -335,28 +297,25 @@ def add_appointment(
     return item_id
 
 
-def share(
-    session: Session,
-    record: RecordFacts,
-    member_id: UUID,
-    *,
-    level: ShareLevel,
-    approval: bool,
-    now: datetime,
-) -> UUID:
-    """Give a collaborator access. Raises ``BadInput`` where they have it already."""
-    current = exists().where(
-        Share.record_id == record.id, Share.member_id == member_id, Share.ended_at.is_(None)
-    )
-    if member_id == record.owner_id or session.scalar(select(current)):
-        raise BadInput("shared_already")
-    share_id = uuid4()
+def set_status(session: Session, record_id: UUID, status: RecordStatus) -> None:
+    """Archive a record, or take it up again (ELIG-1)."""
+    session.execute(update(Record).where(Record.id == record_id).values(status=status))
+
+
+def appointment(session: Session, appointment_id: UUID) -> Appointment | None:
+    """Read an appointment afresh."""
+    return session.get(Appointment, appointment_id, populate_existing=True)
+
+
+def cancel_appointment(session: Session, found: Appointment) -> int:
+    """Cancel an appointment, and give the sequence number that its calendar has from now on."""
+    sequence = found.sequence + 1
     session.execute(
-        insert(Share).values(
-            id=share_id, record_id=record.id, member_id=member_id, level=level, approval=approval, since=now
-        )
+        update(Appointment)
+        .where(Appointment.item_id == found.item_id)
+        .values(state=AppointmentState.CANCELLED, sequence=sequence)
     )
-    return share_id
+    return sequence
 
 
 def record_named(session: Session, organization_id: UUID, name: str) -> UUID | None:

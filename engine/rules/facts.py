@@ -60,6 +60,8 @@ class RecordFacts:
     open_transfer_id: UUID | None
     relation: Relation
     share_level: ShareLevel | None = None
+    #: Whether what a collaborator signs waits for the owner's approval.
+    share_approval: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,6 +180,75 @@ class TestNotes:
         assert (answer.code, answer.error["key"]) == (1, "VIS-11/note")
 
 
+class TestWholeRecords:
+    def test_shared_archived_held_and_back(self, cli: Cli, record: str) -> None:
+        """VIS-4, ELIG-1, MOVE-11: each by its command."""
+        cli.done("record", "share", record, MAX, "--as", LEA, "--level", "write", "--approval")
+        added = cli.done("note", "add", record, "--as", MAX, "--text", "Vu.", "--signed")
+        approved = cli("note", "approve", record, added["id"], "--as", LEA, "--json")
+        cli.done("record", "unshare", record, MAX, "--as", LEA)
+        cli.done("record", "archive", record, "--as", LEA)
+        denied = cli("note", "add", record, "--as", LEA, "--text", "Tard.", "--json")
+        cli.done("record", "reactivate", record, "--as", LEA)
+        cli.done("record", "hold", record, "--as", ADMIN, "--reason", "Enquête")
+        (held,) = cli.done("record", "holds", "--as", ADMIN)["holds"]
+        cli.done("record", "release", record, "--as", ADMIN, "--reason", "Close")
+
+        assert (added["state"], approved.code) == ("waiting_approval", 0)
+        assert (denied.code, denied.error["key"], denied.json) == (1, "MOVE-4", {"text": "Tard."})
+        assert (held["record_number"], held["reason"]) == (record, "Enquête")
+        assert cli.done("record", "holds", "--as", ADMIN) == {"holds": []}
+
+    def test_role_4_only_an_administrator_holds(self, cli: Cli, record: str) -> None:
+        answers = {
+            cli("record", "hold", name, "--as", LEA, "--reason", "x", "--json").error["key"]
+            for name in (record, "D-99999")
+        }
+
+        assert answers == {"ROLE-4/administrator"}
+
+    def test_vis_10_a_draft_of_somebody_who_lost_the_share_is_adopted(self, cli: Cli, record: str) -> None:
+        cli.done("record", "share", record, MAX, "--as", LEA, "--level", "write")
+        drafts = [cli.done("note", "add", record, "--as", MAX, "--text", text)["id"] for text in "ab"]
+        hidden = cli("note", "adopt", record, drafts[0], "--as", LEA, "--json")
+        cli.done("record", "unshare", record, MAX, "--as", LEA)
+        adopted = cli.done("note", "adopt", record, drafts[0], "--as", LEA)
+        cli.done("note", "set-aside", record, drafts[1], "--as", LEA)
+
+        assert hidden.error["key"] == "VIS-11/note"
+        items = {item["id"]: item for item in cli.done("record", "show", record, "--as", LEA)["items"]}
+        assert (items[adopted["id"]]["first_author"], items[adopted["id"]]["author"]) == (
+            "Max Côté",
+            "Léa Roy",
+        )
+        assert [items[draft]["state"] for draft in drafts] == ["set_aside", "set_aside"]
+        shown = cli("record", "show", record, "--as", LEA, "--lang", "en").out
+        assert "first written by Max Côté" in shown
+
+    def test_the_smaller_things(self, cli: Cli, record: str) -> None:
+        cli.done("invoice", "add", record, "--as", LEA, "--number", "F-1", "--amount", "120,50",
+            "--issued-on", "2026-11-02")  # fmt: skip
+        cli.done("task", "add", record, "--as", LEA, "--text", "Rappeler", "--due-on", "2026-12-01")
+        cli.done("memo", "add", record, "--as", LEA, "--text", "Penser à")
+        cli.done("profile", "add", record, "--as", LEA, "--name", "École", "--relationship", "école",
+            "--detail", "téléphone=514-555-0100")  # fmt: skip
+        wrong = cli("invoice", "add", record, "--as", LEA, "--number", "F-2", "--amount", "1.234",
+            "--issued-on", "2026-11-02", "--json")  # fmt: skip
+
+        items = cli.done("record", "show", record, "--as", LEA)["items"]
+        assert {"invoice", "task", "memo", "profile"} <= {item["class"] for item in items}
+        assert (wrong.code, wrong.error["key"]) == (2, "bad_input/amount")
+
+    def test_move_13_an_appointment_is_cancelled_once(self, cli: Cli, record: str) -> None:
+        items = cli.done("record", "show", record, "--as", LEA)["items"]
+        (booked,) = [item["id"] for item in items if item["class"] == "upcoming_appointment"]
+        unknown = cli("appointment", "cancel", booked, "--as", MAX, "--json")
+        cli.done("appointment", "cancel", booked, "--as", LEA)
+        again = cli("appointment", "cancel", booked, "--as", LEA, "--json")
+
+        assert (unknown.error["key"], again.error["key"]) == ("VIS-11/appointment", "MOVE-13/cancelled")
+
+
 class TestDocumentsAndAppointments:
     def test_a_document_keeps_its_name(self, cli: Cli, record: str, tmp_path: Path) -> None:
         file = tmp_path / "lettre.pdf"

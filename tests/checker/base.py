@@ -59,7 +59,7 @@ _VIEWS = (
         author_only, confidential, state, '' AS label,
         CASE WHEN author_only = 1 THEN 'collaborator_confidential'
             WHEN confidential = 1 THEN 'confidential_note'
-            WHEN state = 'draft' THEN 'draft_note' ELSE 'note' END AS class
+            WHEN state IN ('draft', 'set_aside') THEN 'draft_note' ELSE 'note' END AS class
         FROM notes
     UNION ALL
     SELECT 'documents', holding_id, item_id, organization_id, created_at, author_id, sha256, NULL,
@@ -86,7 +86,13 @@ _VIEWS = (
     """
     CREATE TEMP VIEW handover AS
     SELECT t.id AS transfer_id, t.record_id, t.organization_id, t.from_id, t.to_id, t.decided_at AS at,
-        t.include_confidential, t.raw_data, t.keep_copy, r.legal_hold,
+        t.include_confidential, t.raw_data, t.keep_copy,
+        EXISTS (SELECT 1 FROM holds k WHERE k.record_id = t.record_id
+            AND NOT EXISTS (SELECT 1 FROM events e JOIN events a ON a.organization_id = e.organization_id
+                WHERE a.transfer_id = t.id AND a.state_to = 'accepted' AND e.record_id = t.record_id
+                AND e.outcome = 'allowed' AND (
+                    (e.action = 'record.release' AND e.at = k.released_at AND e.seq < a.seq)
+                    OR (e.action = 'record.hold' AND e.at = k.set_at AND e.seq > a.seq)))) AS legal_hold,
         old.id AS old_id, old.state AS old_state, old.confidential, new.id AS new_id
     FROM transfers t
     JOIN records r ON r.id = t.record_id

@@ -45,9 +45,10 @@ def signed_note_differs(db: sqlite3.Connection) -> Rows:
 
 @rule("VIS-5")
 def signed_without_instant(db: sqlite3.Connection) -> Rows:
-    """A note has an instant of signature if, and only if, it is signed."""
+    """A note has an instant of signature if, and only if, its author signed it, be it approved yet or not."""
     return db.execute("""
-        SELECT holding_id, item_id FROM notes WHERE (state = 'signed') <> (signed_at IS NOT NULL)
+        SELECT holding_id, item_id FROM notes
+        WHERE (state IN ('signed', 'waiting_approval')) <> (signed_at IS NOT NULL)
     """)
 
 

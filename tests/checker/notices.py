@@ -132,13 +132,16 @@ def client_not_told_once(db: sqlite3.Connection) -> Rows:
 
 @rule("MOVE-7")
 def client_told_of_something_else(db: sqlite3.Connection) -> Rows:
-    """A client hears of nothing but the appointments that a hand-over cancelled."""
+    """A client hears of nothing but the appointments that a hand-over, or their holder, cancelled."""
     return db.execute("""
         SELECT o.id, o.kind FROM outbox o WHERE o.client_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM manifest m JOIN handover h ON h.transfer_id = m.transfer_id
             WHERE m.transfer_id = o.transfer_id AND m.item_id = o.subject_id
                 AND m.item_class = 'upcoming_appointment' AND m.outcome = 'cancelled'
                 AND o.kind = 'appointment_cancelled')
+        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.command_id = o.cause_id AND e.outcome = 'allowed'
+            AND e.action = 'appointment.cancel' AND e.subject_id = o.subject_id
+            AND o.kind = 'appointment_cancelled')
     """)
 
 

@@ -212,3 +212,15 @@ UPDATE tombstones SET at = (SELECT until_at FROM holdings WHERE id = holding_id)
 
 -- restored_and_nobody_told
 DELETE FROM outbox WHERE kind = 'restored';
+-- share_widened_while_open
+UPDATE shares SET level = 'full' WHERE id = :lowered;
+-- marked_otherwise_than_held
+UPDATE records SET legal_hold = 1 - legal_hold WHERE id = :record;
+-- held_by_no_administrator
+UPDATE events SET role = 'practitioner' WHERE action = 'record.hold';
+-- adopted_from_nothing
+UPDATE notes SET state = 'draft' WHERE state = 'set_aside';
+-- approved_otherwise_than_signed
+UPDATE notes SET approved_by_id = NULL WHERE approved_at IS NOT NULL;
+-- client_not_told_of_a_cancelled_appointment
+UPDATE outbox SET sequence = sequence + 1 WHERE transfer_id IS NULL;

@@ -30,9 +30,10 @@ EDGES = {
 }
 #: What may happen to an open transfer without moving it.
 EVENTS = {"transfer.narrow", "transfer.remind"}
-#: What adds to a record or widens who sees it: frozen while a transfer is open (VIS-4).
-WRITES = {"note.add", "note.edit", "note.sign", "document.add", "raw_data.add", "profile.add", "invoice.add",
-          "task.add", "memo.add", "record.share"}  # fmt: skip
+#: What changes a record: frozen while a transfer is open (VIS-4). A share may be lowered: see ``writing``.
+WRITES = {"note.add", "note.edit", "note.sign", "note.approve", "note.adopt", "note.set_aside",
+          "document.add", "raw_data.add", "profile.add", "invoice.add", "task.add", "memo.add",
+          "record.archive", "record.reactivate"}  # fmt: skip
 
 _STEPS = """
     SELECT transfer_id, command_id, action, state_from, state_to, outcome FROM events

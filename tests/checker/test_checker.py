@@ -13,13 +13,14 @@ import pytest
 
 from engine.desk.desk import Desk
 from engine.records import destruction
-from engine.states.choices import Options, RawDataChoice, RestorationCause
+from engine.records.tables import NoteState
+from engine.states.choices import Options, RawDataChoice, RestorationCause, ShareLevel
 from tests import build
 from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
 from tests.checker.checking import check
 from tests.conftest import BOTH
-from tests.integration.handover.clinic import EVERYTHING, Clinic, hurried
+from tests.integration.handover.clinic import EVERYTHING, UPCOMING, Clinic, hurried
 from tests.postgresql import places
 
 _FOLDER = Path(__file__).parent
@@ -107,6 +108,7 @@ def right(
     frozen = clinic.full_record()
     clinic.ask(record_id=frozen.record)
     Desk(database).open_emergency(frozen.collaborator, frozen.record, "Crise de nuit")
+    ids["lowered"] = _write(clinic)
     ((note, sha256),) = clinic.rows(
         "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed'"
         " AND author_only = false LIMIT 1",
@@ -136,6 +138,26 @@ def _destroyed(clinic: Clinic, *, but: UUID) -> dict[str, UUID]:
         with clinic.database.write() as session:
             assert destruction.destroy(session, holding, at) is not None
     return ids
+
+
+def _write(clinic: Clinic) -> UUID:
+    """Let people write what no transfer writes, and give a share that was lowered while one was open."""
+    desk, world, full = Desk(clinic.database), clinic.world, clinic.full_record()
+    owner, record, who = world.owner, full.record, full.collaborator
+    desk.hold(world.administrator, record, "enquête")
+    desk.release(world.administrator, record, "close")
+    desk.share(owner, record, who, level=ShareLevel.WRITE, approval=True)
+    desk.approve_note(owner, record, desk.add_note(who, record, "à approuver", signed=True))
+    gone = clinic.colleague()
+    with clinic.database.write() as session:
+        left = build.note(session, full.holding, author_id=gone, state=NoteState.DRAFT)
+        booked = build.appointment(session, record, owner, client_id=world.client, starts_at=UPCOMING)
+    desk.adopt_note(owner, record, left)
+    desk.cancel_appointment(owner, booked)
+    desk.archive(owner, record)
+    desk.reactivate(owner, record)
+    clinic.ask(record_id=record)
+    return desk.share(owner, record, who, level=ShareLevel.READ, approval=True)
 
 
 def _spoil(right: Right, folder: Path, name: str) -> Path:

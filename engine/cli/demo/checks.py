@@ -92,7 +92,7 @@ SELECT t.id AS transfer_id, t.record_id, t.from_id, t.to_id, t.decided_at, r.num
 CREATE TEMP VIEW held AS
 SELECT holding_id, item_id, sha256, author_id,
        CASE WHEN author_only THEN 'collaborator_confidential' WHEN confidential THEN 'confidential_note'
-            WHEN state = 'draft' THEN 'draft_note' ELSE 'note' END AS class FROM notes
+            WHEN state IN ('draft', 'set_aside') THEN 'draft_note' ELSE 'note' END AS class FROM notes
 UNION ALL SELECT holding_id, item_id, sha256, author_id,
        CASE WHEN author_only THEN 'collaborator_confidential' WHEN confidential THEN 'confidential_document'
             ELSE 'document' END FROM documents

@@ -506,6 +506,80 @@ class TestSignedNotes:
         sql.denied("VIS-5", "UPDATE notes SET state = 'draft'")
 
 
+class TestNotesOnTheirWay:
+    """Approval, adoption, setting aside (VIS-5, VIS-10)."""
+
+    def _note(self, database: Database, world: build.World, state: NoteState) -> UUID:
+        with database.write() as session:
+            return build.note(session, world.holding, state=state)
+
+    @pytest.mark.parametrize("change", ["state = 'draft'", "sha256 = 'other'", "signed_at = NULL"])
+    def test_vis_5_one_that_waits_is_approved_and_nothing_else(
+        self, database: Database, world: build.World, sql: Sql, change: str
+    ) -> None:
+        self._note(database, world, NoteState.WAITING_APPROVAL)
+        sql.denied("VIS-5", f"UPDATE notes SET {change}")
+        approved = "state = 'signed', approved_at = created_at, approved_by_id = author_id"
+        sql.allowed(f"UPDATE notes SET {approved}")
+        sql.denied("VIS-5", "UPDATE notes SET approved_at = '2020-01-01T00:00:00.000000Z'")
+
+    def test_vis_10_the_first_author_stays(self, database: Database, world: build.World, sql: Sql) -> None:
+        self._note(database, world, NoteState.DRAFT)
+        sql.denied("VIS-10", "UPDATE notes SET first_author_id = author_id")
+
+    @pytest.mark.parametrize("change", ["state = 'draft'", "state = 'signed'", "sha256 = 'other'"])
+    def test_vis_10_what_was_set_aside_stays(
+        self, database: Database, world: build.World, sql: Sql, change: str
+    ) -> None:
+        self._note(database, world, NoteState.DRAFT)
+        sql.allowed("UPDATE notes SET state = 'set_aside'")
+        sql.denied("VIS-10", f"UPDATE notes SET {change}")
+        sql.denied("VIS-10", "DELETE FROM notes")
+        columns = (
+            "holding_id, item_id, organization_id, confidential, author_only, author_id, created_at, sha256"
+        )
+        sql.denied(
+            "VIS-10",
+            f"INSERT OR REPLACE INTO notes ({columns}, state) SELECT {columns}, 'draft' FROM notes",
+        )
+
+    @pytest.mark.parametrize("state", [NoteState.SIGNED, NoteState.WAITING_APPROVAL])
+    def test_only_a_draft_is_set_aside(
+        self, database: Database, world: build.World, sql: Sql, state: NoteState
+    ) -> None:
+        """VIS-5, VIS-10."""
+        self._note(database, world, state)
+        with pytest.raises(sqlite3.IntegrityError, match=r"^VIS-(5|10): "):
+            sql.connection.execute("UPDATE notes SET state = 'set_aside'")
+
+
+class TestHolds:
+    """A hold is set, and released once (MOVE-11)."""
+
+    @pytest.fixture
+    def hold(self, database: Database, world: build.World) -> UUID:
+        with database.write() as session:
+            return build.hold(session, world.record, world.administrator)
+
+    RELEASE = "UPDATE holds SET released_at = set_at, released_by_id = set_by_id, release_reason = 'close'"
+
+    def test_move_11_nothing_but_the_release(self, sql: Sql, hold: UUID) -> None:
+        sql.denied("MOVE-11", "UPDATE holds SET reason = 'autre'")
+        sql.denied("MOVE-11", "DELETE FROM holds")
+        columns = "record_id, set_by_id, set_at, reason"
+        sql.denied("MOVE-11", f"INSERT INTO holds (id, {columns}) SELECT ?, {columns} FROM holds", uuid4())
+        sql.denied("MOVE-11", f"INSERT OR REPLACE INTO holds (id, {columns}) SELECT id, {columns} FROM holds")
+        sql.allowed(self.RELEASE)
+        sql.denied("MOVE-11", "UPDATE holds SET release_reason = 'autre'")
+
+    def test_move_11_a_record_is_marked_as_its_holds_say(self, sql: Sql, hold: UUID) -> None:
+        held = "WHERE legal_hold = 1"
+        sql.denied("MOVE-11", f"UPDATE records SET legal_hold = 0 {held}")
+        sql.allowed(self.RELEASE)
+        sql.allowed(f"UPDATE records SET legal_hold = 0 {held}")
+        sql.denied("MOVE-11", "UPDATE records SET legal_hold = 1")
+
+
 class TestHoldings:
     def test_details_are_written_while_live(self, sql: Sql) -> None:
         sql.allowed("UPDATE holdings SET title = 'Autre', email = NULL, confidential = 1")
