@@ -182,3 +182,12 @@ UPDATE outbox SET member_id = :stranger WHERE member_id IS NOT NULL;
 UPDATE events SET actor_id = :stranger;
 -- crosses_the_wall: allowed event and transfer
 UPDATE events SET organization_id = :elsewhere, seq = seq + 1000 WHERE transfer_id = :accepted;
+
+-- accepted_without_seals: unsealed
+DELETE FROM seals WHERE transfer_id = :accepted AND salt IS NOT NULL;
+-- accepted_without_seals: receipt
+UPDATE receipts SET event_hash = 'other' WHERE transfer_id = :accepted;
+-- seals_do_not_hold: commitment
+UPDATE seals SET salt = 'other' WHERE transfer_id = :accepted AND salt IS NOT NULL;
+-- seals_do_not_hold: manifest
+UPDATE receipts SET manifest_hash = 'other' WHERE transfer_id = :accepted;
