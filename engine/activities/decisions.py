@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from engine.audit import log
+from engine.audit import log, receipt
 from engine.errors import BadInput, Denied, NotFound
 from engine.messages.transfer import Accept, Cancel, Command, Narrow, Refuse, Step, TransferRequest, Wake
 from engine.notices import outbox
@@ -242,7 +242,7 @@ def accept(session: Session, command: Accept, at: datetime) -> None:
     transfers.change(
         session, transfer, state=state, decided_by_id=judged.actor.id, decided_at=at, stuck_cause=None
     )
-    counts = hand_over(
+    handed = hand_over(
         session,
         Handover(
             transfer_id=transfer.id,
@@ -257,9 +257,10 @@ def accept(session: Session, command: Accept, at: datetime) -> None:
     outbox.tell_clients(session, cause)
     outbox.tell(session, NoticeKind.ACCEPTED, _parties(transfer), cause, but=judged.actor.id)
     entry = _entry(command, Step.ACCEPT, transfer, judged.role, at, state=state)
-    counted = replace(entry, counts=log.counts_text(counts))
+    counted = replace(entry, counts=log.counts_text(handed.counts))
     sides = [replace(counted, action="record.handed_over", side=side) for side in (Side.EXPORT, Side.IMPORT)]
-    log.append(session, counted, *sides)
+    accepted, *_ = log.append(session, counted, *sides)
+    receipt.open_receipt(session, transfer.organization_id, transfer.id, handed.sealed, accepted)
 
 
 def judge_refuse(session: Session, command: Refuse) -> Judged | None:

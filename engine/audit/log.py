@@ -53,6 +53,14 @@ class Entry:
     counts: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line stands in its chain, and its hash."""
+
+    seq: int
+    hash: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
     """The first place where a chain does not hold: the line, and what is wrong with it."""
@@ -72,8 +80,12 @@ class Verification:
     first_break: Break | None
 
 
-def append(session: Session, *entries: Entry) -> None:
-    """Append lines to their organization's chain; call it last, it locks the head until the commit."""
+def append(session: Session, *entries: Entry) -> list[Place]:
+    """
+    Append lines to their organization's chain, and say where each stands.
+
+    Call it last: it locks the head until the commit.
+    """
     organization_id = entries[0].organization_id
     head = session.execute(
         select(AuditHead.seq, AuditHead.hash)
@@ -91,6 +103,7 @@ def append(session: Session, *entries: Entry) -> None:
     session.execute(
         update(AuditHead).where(AuditHead.organization_id == organization_id).values(seq=seq, hash=previous)
     )
+    return [Place(line["seq"], line["hash"]) for line in lines]
 
 
 def start(session: Session, organization_id: UUID) -> None:

@@ -48,6 +48,7 @@ from engine.records.tables import (
     Organization,
     RawDatum,
     Record,
+    Seal,
     Task,
     Tombstone,
     Transfer,
@@ -224,6 +225,7 @@ def destroy(session: Session, holding_id: UUID, now: datetime) -> Destroyed | No
             )
             session.execute(delete(model).where(model.holding_id == holding_id, model.item_id.in_(gone)))
     _forget(session, row.record_id, found.organization_id, row.closed_by_id)
+    _forget_forms(session, row.record_id)
     return Destroyed(
         holding_id=holding_id,
         record_id=row.record_id,
@@ -324,17 +326,54 @@ def _forget(session: Session, record_id: UUID, organization_id: UUID, transfer_i
         for table in _WITH_CONTENT
         if "holding_id" in table.c
     ]
-    # The digests end here; the salts of receipts, which stand for the same bytes, are forgotten here too.
+    gone = and_(ManifestLine.sha256.is_not(None), *(~exists(query) for query in held))
+    at_once = {"synchronize_session": False}
+    # First the salts, which open the commitments to these digests; then the digests.
+    line = select(ManifestLine.item_id).where(
+        ManifestLine.transfer_id == Seal.transfer_id, ManifestLine.item_id == Seal.item_id, gone
+    )
+    session.execute(
+        update(Seal)
+        .where(
+            Seal.transfer_id.in_(_transfers_of(record_id)),
+            Seal.salt.is_not(None),
+            exists(line.correlate(Seal)),
+        )
+        .values(salt=null(), digest=null())
+        .execution_options(**at_once)
+    )
     session.execute(
         update(ManifestLine)
-        .where(
-            ManifestLine.transfer_id.in_(select(Transfer.id).where(Transfer.record_id == record_id)),
-            ManifestLine.sha256.is_not(None),
-            *(~exists(query) for query in held),
-        )
+        .where(ManifestLine.transfer_id.in_(_transfers_of(record_id)), gone)
         .values(sha256=null())
+        .execution_options(**at_once)
+    )
+
+
+def _forget_forms(session: Session, record_id: UUID) -> None:
+    """Take the salts of what has no bytes and is gone: details that were emptied, bills that were deleted."""
+    destroyed = select(Holding.id).where(
+        Holding.record_id == record_id, Holding.state == HoldingState.DESTROYED
+    )
+    bills = select(ManifestLine.item_id).where(
+        ManifestLine.transfer_id.in_(_transfers_of(record_id)),
+        ManifestLine.item_class == ContentClass.INVOICE,
+        ~exists().where(Invoice.item_id == ManifestLine.item_id),
+    )
+    session.execute(
+        update(Seal)
+        .where(
+            Seal.transfer_id.in_(_transfers_of(record_id)),
+            Seal.salt.is_not(None),
+            or_(Seal.item_id.in_(destroyed), Seal.item_id.in_(bills)),
+        )
+        .values(salt=null(), digest=null())
         .execution_options(synchronize_session=False)
     )
+
+
+def _transfers_of(record_id: UUID) -> Select[Any]:
+    return select(Transfer.id).where(Transfer.record_id == record_id)
 
 
 def last_services(session: Session, record_ids: Sequence[UUID]) -> dict[UUID, datetime]:

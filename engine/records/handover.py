@@ -23,7 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from engine.errors import Stuck
+from engine.records import seals
 from engine.records.classes import items
+from engine.records.seals import Sealed
 from engine.records.tables import (
     Appointment,
     AppointmentState,
@@ -57,6 +59,14 @@ class Handover:
     to_id: UUID
     at: datetime
     plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What a hand-over did: the counts, and the manifest under seal."""
+
+    counts: list["ClassCount"]
+    sealed: Sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,9 +200,9 @@ def preview(session: Session, record_id: UUID, plan: Plan, now: datetime) -> lis
     ]
 
 
-def hand_over(session: Session, handover: Handover) -> list[ClassCount]:
+def hand_over(session: Session, handover: Handover) -> HandedOver:
     """
-    Close the live holding and open the new owner's, item by item as the plan says; give the counts.
+    Close the live holding and open the new owner's, item by item as the plan says; seal the manifest (AUD-4).
 
     Raises ``Stuck`` where the bytes of any item are missing (ST-5). The caller commits or
     rolls back; the transfer's own row must have left its open state before (the freeze ends with it).
@@ -220,7 +230,9 @@ def hand_over(session: Session, handover: Handover) -> list[ClassCount]:
         session.execute(copying, given)
     session.execute(_END_SHARE, given)
     session.execute(_TAKE_APPOINTMENTS, given)
-    return manifest_counts(session, handover.transfer_id)
+    # Last, since it seals what the statements above have changed.
+    sealed = seals.seal(session, handover.transfer_id)
+    return HandedOver(manifest_counts(session, handover.transfer_id), sealed)
 
 
 def _change_holding(session: Session, handover: Handover, old: Holding) -> None:

@@ -600,6 +600,65 @@ class Emergency(Base):
     until_at: Mapped[datetime]
 
 
+class Seal(Base):
+    """
+    A salted commitment to one line of a manifest (AUD-4); destruction takes salt and digest, nothing else.
+
+    An ``annex`` line is a collaborator's confidential item (VIS-6), or stands for none, so that they cannot
+    be counted.
+    """
+
+    __tablename__ = "seals"
+    __table_args__ = (
+        UniqueConstraint("transfer_id", "item_id"),
+        ForeignKeyConstraint(["transfer_id", "item_id"], ["manifest.transfer_id", "manifest.item_id"]),
+        CheckConstraint("(salt IS NULL) = (digest IS NULL)", name="forgotten_whole"),
+        _STRICT,
+    )
+
+    transfer_id: Mapped[UUID] = mapped_column(ForeignKey("transfers.id"), primary_key=True)
+    commitment: Mapped[str] = mapped_column(primary_key=True)
+    item_id: Mapped[UUID | None]
+    annex: Mapped[bool]
+    salt: Mapped[str | None]
+    digest: Mapped[str | None]
+
+
+class Receipt(Base):
+    """What proves an accepted transfer (AUD-4): the manifest's hash, its place in the log, the signature."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        ForeignKeyConstraint(["organization_id", "event_seq"], ["events.organization_id", "events.seq"]),
+        CheckConstraint("(statement IS NULL) = (signature IS NULL)", name="signed_whole"),
+        _STRICT,
+    )
+
+    transfer_id: Mapped[UUID] = mapped_column(ForeignKey("transfers.id"), primary_key=True)
+    organization_id: Mapped[UUID]
+    manifest_hash: Mapped[str]
+    #: The number of commitments, those of the annex apart.
+    lines: Mapped[int]
+    annex: Mapped[str]
+    #: The salt of the commitment that stands for the record's id and number (VIS-2).
+    record_salt: Mapped[str]
+    event_seq: Mapped[int]
+    event_hash: Mapped[str]
+    #: Canonical JSON, exactly as it was signed; null until it is.
+    statement: Mapped[str | None]
+    signature: Mapped[str | None]
+
+
+class OrganizationKey(Base):
+    """The public half of the key that signs an organization's receipts; the other half is a file."""
+
+    __tablename__ = "organization_keys"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    public_key: Mapped[str]
+    created_at: Mapped[datetime]
+
+
 class FreeText(Base):
     """A reason, a basis or a message, which travels as its id; one that no transfer uses is swept."""
 

@@ -180,3 +180,48 @@ def _secrets(db: sqlite3.Connection) -> set[str]:
         found.add(body.decode(errors="replace"))
     # A word of the product is nobody's secret, even where somebody typed it.
     return {text for text in found if text and len(text) > 5 and not _WORD.fullmatch(text)}
+
+
+@rule("AUD-4")
+def accepted_without_seals(db: sqlite3.Connection) -> Rows:
+    """Each line of an accepted manifest is under seal, and the receipt names its line of the log."""
+    return db.execute("""
+        SELECT 'unsealed', t.id, m.item_id FROM transfers t JOIN manifest m ON m.transfer_id = t.id
+        LEFT JOIN seals s ON s.transfer_id = m.transfer_id AND s.item_id = m.item_id
+        WHERE t.state = 'accepted' AND (s.commitment IS NULL
+            OR s.annex <> (m.item_class = 'collaborator_confidential') OR m.sha256 <> s.digest)
+        UNION ALL
+        SELECT 'receipt', t.id, r.event_seq FROM transfers t LEFT JOIN receipts r ON r.transfer_id = t.id
+        LEFT JOIN events e ON e.organization_id = r.organization_id AND e.seq = r.event_seq
+            AND e.transfer_id = t.id AND e.action = 'transfer.accept' AND e.hash = r.event_hash
+        WHERE t.state = 'accepted' AND (e.seq IS NULL OR r.organization_id <> t.organization_id)
+    """)
+
+
+@rule("AUD-4")
+def seals_do_not_hold(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Every commitment stands for its line, and the manifest's hash for all commitments."""
+    for transfer_id, manifest_hash, shown, annex in db.execute(
+        "SELECT transfer_id, manifest_hash, lines, annex FROM receipts"
+    ).fetchall():
+        commitments: dict[int, list[str]] = {0: [], 1: []}
+        for commitment, annexed, *said in db.execute(
+            "SELECT s.commitment, s.annex, s.salt, m.item_class, m.item_id, m.outcome, s.digest FROM seals s"
+            " LEFT JOIN manifest m ON m.transfer_id = s.transfer_id AND m.item_id = s.item_id"
+            " WHERE s.transfer_id = ?",
+            (transfer_id,),
+        ):
+            commitments[annexed].append(commitment)
+            if said[0] is not None and _sha256("\n".join(map(str, said))) != commitment:
+                yield "commitment", transfer_id, commitment
+        public, private = (sorted(commitments[annexed]) for annexed in (0, 1))
+        if (
+            _sha256("".join(f"{line}\n" for line in (*public, annex))) != manifest_hash
+            or len(public) != shown
+            or (private and _sha256("".join(f"{line}\n" for line in private)) != annex)
+        ):
+            yield "manifest", transfer_id
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -224,3 +224,11 @@ UPDATE notes SET state = 'draft' WHERE state = 'set_aside';
 UPDATE notes SET approved_by_id = NULL WHERE approved_at IS NOT NULL;
 -- client_not_told_of_a_cancelled_appointment
 UPDATE outbox SET sequence = sequence + 1 WHERE transfer_id IS NULL;
+-- accepted_without_seals: unsealed
+DELETE FROM seals WHERE transfer_id = :accepted AND salt IS NOT NULL;
+-- accepted_without_seals: receipt
+UPDATE receipts SET event_hash = 'other' WHERE transfer_id = :accepted;
+-- seals_do_not_hold: commitment
+UPDATE seals SET salt = 'other' WHERE transfer_id = :accepted AND salt IS NOT NULL;
+-- seals_do_not_hold: manifest
+UPDATE receipts SET manifest_hash = 'other' WHERE transfer_id = :accepted;
