@@ -206,3 +206,6 @@ UPDATE tombstones SET at = (SELECT until_at FROM holdings WHERE id = holding_id)
 
 -- restored_and_nobody_told
 DELETE FROM outbox WHERE kind = 'restored';
+
+-- did_not_rejoin
+DELETE FROM rejoined;
