@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
+import rfc8785
 from sqlalchemy.orm import Session
 
 from engine.audit import log, receipt
@@ -16,7 +17,7 @@ from engine.messages.transfer import Accept, Cancel, Command, Narrow, Refuse, St
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, locks, transfers
-from engine.records.handover import Handover, hand_over
+from engine.records.handover import Handover, hand_over, rejoined_counts
 from engine.records.races import LostRace
 from engine.records.tables import FreeText, Side, TextKind
 from engine.rules import transfers as rules
@@ -259,6 +260,18 @@ def accept(session: Session, command: Accept, at: datetime) -> None:
     entry = _entry(command, Step.ACCEPT, transfer, judged.role, at, state=state)
     counted = replace(entry, counts=log.counts_text(handed.counts))
     sides = [replace(counted, action="record.handed_over", side=side) for side in (Side.EXPORT, Side.IMPORT)]
+    back = rejoined_counts(session, transfer.id)
+    if back:
+        counts_of_back = rfc8785.dumps({found.value: {"rejoined": count} for found, count in back.items()})
+        sides.append(
+            replace(
+                entry,
+                action="record.rejoined",
+                state_from=None,
+                state_to=None,
+                counts=counts_of_back.decode(),
+            )
+        )
     accepted, *_ = log.append(session, counted, *sides)
     receipt.open_receipt(session, transfer.organization_id, transfer.id, handed.sealed, accepted)
 

@@ -48,6 +48,7 @@ from engine.records.tables import (
     Organization,
     RawDatum,
     Record,
+    Rejoined,
     Seal,
     Task,
     Tombstone,
@@ -62,7 +63,7 @@ _CLOSED = (HoldingState.ARCHIVED, HoldingState.QUARANTINED)
 _ITEM_TABLES: tuple[Table, ...] = tuple(
     table
     for table in reversed(Base.metadata.sorted_tables)
-    if {"holding_id", "item_id"} <= set(table.c.keys())
+    if {"holding_id", "item_id"} <= set(table.c.keys()) and table.name != Rejoined.__tablename__
 )
 #: Every table that refers to content: a note and a document may share bytes.
 _WITH_CONTENT: tuple[Table, ...] = tuple(
@@ -433,6 +434,11 @@ def _counts(session: Session, organization_id: UUID) -> dict[tuple[UUID, bool], 
     )
     of_record = (ContentClass.SHARE, ContentClass.COLLABORATOR_APPOINTMENT)
     early = ManifestLine.outcome == Outcome.DELETED
+    # An appointment stands in one holding alone: one that rejoined the record is no more in quarantine.
+    back = and_(
+        ManifestLine.item_class == ContentClass.PAST_APPOINTMENT,
+        exists().where(Rejoined.holding_id == Holding.id, Rejoined.item_id == ManifestLine.item_id),
+    )
     bills = and_(Holding.state == HoldingState.QUARANTINED, ManifestLine.item_class == ContentClass.INVOICE)
     rows = session.execute(
         select(Holding.id, early.label("early"), ManifestLine.item_class, func.count())
@@ -443,6 +449,7 @@ def _counts(session: Session, organization_id: UUID) -> dict[tuple[UUID, bool], 
             ManifestLine.item_class.not_in(of_record),
             ~stone,
             ~bills,
+            ~back,
         )
         .group_by(Holding.id, "early", ManifestLine.item_class)
     )

@@ -8,12 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     Insert,
     Select,
     Table,
     and_,
     bindparam,
     case,
+    exists,
     func,
     insert,
     literal,
@@ -39,6 +41,7 @@ from engine.records.tables import (
     Note,
     Profile,
     RawDatum,
+    Rejoined,
     Share,
     StuckCause,
 )
@@ -178,6 +181,51 @@ _TAKE_APPOINTMENTS = (
     )
     .values(holding_id=_NEW_HOLDING)
 )
+# What the new owner once had to leave in quarantine comes back with the record (MOVE-10), each time once.
+_REJOIN = insert(_table(Rejoined)).from_select(
+    ["transfer_id", "item_id", "holding_id", "item_class"],
+    select(_TRANSFER, ManifestLine.item_id, Holding.id, ManifestLine.item_class)
+    .join(ManifestLine, ManifestLine.transfer_id == Holding.closed_by_id)
+    .where(
+        Holding.record_id == _RECORD,
+        Holding.owner_id == _NEW_OWNER,
+        Holding.state == HoldingState.QUARANTINED,
+        ManifestLine.outcome == Outcome.WITHHELD,
+        ~exists().where(Rejoined.holding_id == Holding.id, Rejoined.item_id == ManifestLine.item_id),
+    ),
+)
+
+
+def _coming_back(table: Table) -> ColumnElement[bool]:
+    return exists().where(
+        Rejoined.transfer_id == _TRANSFER,
+        Rejoined.holding_id == table.c.holding_id,
+        Rejoined.item_id == table.c.item_id,
+    )
+
+
+def _rejoining(model: type[Item]) -> Insert:
+    table = _table(model)
+    columns: list[Any] = [_NEW_HOLDING if column.name == "holding_id" else column for column in table.c]
+    quarantined = select(Holding.id).where(
+        Holding.record_id == _RECORD, Holding.state == HoldingState.QUARANTINED
+    )
+    back = select(*columns).where(table.c.holding_id.in_(quarantined), _coming_back(table))
+    return insert(table).from_select(list(table.c.keys()), back)
+
+
+_REJOINING = tuple(_rejoining(model) for model in _MOVING)
+_REJOIN_APPOINTMENTS = (
+    update(_table(Appointment))
+    .where(Appointment.record_id == _RECORD, _coming_back(_table(Appointment)))
+    .values(holding_id=_NEW_HOLDING)
+)
+_REJOINED = (
+    select(Rejoined.item_class, func.count())
+    .where(Rejoined.transfer_id == _TRANSFER)
+    .group_by(Rejoined.item_class)
+    .order_by(Rejoined.item_class)
+)
 _COUNTS = (
     select(ManifestLine.item_class, ManifestLine.outcome, func.count())
     .where(ManifestLine.transfer_id == _TRANSFER)
@@ -230,6 +278,8 @@ def hand_over(session: Session, handover: Handover) -> HandedOver:
         session.execute(copying, given)
     session.execute(_END_SHARE, given)
     session.execute(_TAKE_APPOINTMENTS, given)
+    for rejoining in (_REJOIN, *_REJOINING, _REJOIN_APPOINTMENTS):
+        session.execute(rejoining, given)
     # Last, since it seals what the statements above have changed.
     sealed = seals.seal(session, handover.transfer_id)
     return HandedOver(manifest_counts(session, handover.transfer_id), sealed)
@@ -258,6 +308,12 @@ def _change_holding(session: Session, handover: Handover, old: Holding) -> None:
             from_at=handover.at,
         )
     )
+
+
+def rejoined_counts(session: Session, transfer_id: UUID) -> dict[ContentClass, int]:
+    """Count what came back from the new owner's quarantine, by class (MOVE-10)."""
+    rows = session.execute(_REJOINED, {"the_transfer": transfer_id})
+    return {row[0]: row[1] for row in rows}
 
 
 def manifest_counts(session: Session, transfer_id: UUID) -> list[ClassCount]:

@@ -552,6 +552,19 @@ class ManifestLine(Base):
     sha256: Mapped[str | None]
 
 
+class Rejoined(Base):
+    """An item that came back from its owner's quarantine when the record became theirs again (MOVE-10)."""
+
+    __tablename__ = "rejoined"
+    __table_args__ = (_words("item_class", ContentClass), Index(None, "holding_id", "item_id"), _STRICT)
+
+    transfer_id: Mapped[UUID] = mapped_column(ForeignKey("transfers.id"), primary_key=True)
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    #: The quarantine that it was in.
+    holding_id: Mapped[UUID] = mapped_column(ForeignKey("holdings.id"))
+    item_class: Mapped[ContentClass]
+
+
 class Restoration(Base):
     """Why a quarantine became an archived copy: who decided it, when, for which cause, with what reason."""
 

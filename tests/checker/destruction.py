@@ -37,6 +37,8 @@ def tombstone_does_not_count_what_went(db: sqlite3.Connection) -> Rows:
             SELECT h.old_id, m.item_class, count(*) AS n FROM handover h
             JOIN manifest m ON m.transfer_id = h.transfer_id
             WHERE h.old_state = 'destroyed' AND m.item_class NOT IN ('share', 'collaborator_appointment')
+                AND NOT (m.item_class = 'past_appointment' AND EXISTS (SELECT 1 FROM rejoined r
+                    WHERE r.holding_id = h.old_id AND r.item_id = m.item_id))
                 AND NOT (m.item_class = 'invoice' AND EXISTS
                     (SELECT 1 FROM invoices i WHERE i.holding_id = h.old_id))
             GROUP BY h.old_id, m.item_class),
@@ -97,6 +99,35 @@ def destroyed_too_early(db: sqlite3.Connection) -> Rows:
     for holding, item_class, at, until, zone, days in rows:
         if _day(at, zone) <= _day(until, zone) + timedelta(days=days):
             yield holding, item_class
+
+
+@rule("MOVE-10")
+def did_not_rejoin(db: sqlite3.Connection) -> Rows:
+    """What a quarantine withheld is the record's again once its owner is, with its bytes; nothing else is."""
+    return db.execute("""
+        WITH should AS (
+            SELECT back.transfer_id, was.old_id, m.item_id, m.item_class, m.sha256, back.new_id
+            FROM handover was JOIN manifest m ON m.transfer_id = was.transfer_id AND m.outcome = 'withheld'
+            JOIN handover back ON back.record_id = was.record_id AND back.to_id = was.from_id
+                AND back.at > was.at
+            WHERE was.old_state = 'quarantined' AND back.at = (SELECT min(b.at) FROM handover b
+                WHERE b.record_id = was.record_id AND b.to_id = was.from_id AND b.at > was.at))
+        SELECT transfer_id, item_id, 'not listed' FROM should s WHERE NOT EXISTS (SELECT 1 FROM rejoined r
+            WHERE r.transfer_id = s.transfer_id AND r.item_id = s.item_id AND r.holding_id = s.old_id
+                AND r.item_class = s.item_class)
+        UNION ALL
+        SELECT r.transfer_id, r.item_id, 'not withheld' FROM rejoined r WHERE NOT EXISTS (
+            SELECT 1 FROM handover was JOIN manifest m ON m.transfer_id = was.transfer_id
+            WHERE was.old_id = r.holding_id AND m.item_id = r.item_id AND m.outcome = 'withheld')
+        UNION ALL
+        SELECT r.transfer_id, r.item_id, 'not there' FROM rejoined r
+        JOIN handover h ON h.transfer_id = r.transfer_id JOIN holdings new ON new.id = h.new_id
+        WHERE new.state = 'live' AND r.item_class NOT IN ('past_appointment', 'confidential_note')
+            AND NOT EXISTS (SELECT 1 FROM item i JOIN item old ON old.item_id = i.item_id
+                AND old.holding_id = r.holding_id AND old.sha256 = i.sha256
+                WHERE i.holding_id = new.id AND i.item_id = r.item_id)
+            AND EXISTS (SELECT 1 FROM holdings q WHERE q.id = r.holding_id AND q.state <> 'destroyed')
+    """)
 
 
 @rule("MOVE-6")

@@ -54,7 +54,9 @@ def line_without_item(db: sqlite3.Connection) -> Rows:
                 WHERE a.item_id = m.item_id AND a.record_id = h.record_id
                 AND a.practitioner_id IS m.author_id AND a.holding_id IS NOT h.old_id)
             WHEN 'past_appointment' THEN EXISTS (SELECT 1 FROM appointments a
-                WHERE a.item_id = m.item_id AND a.holding_id = h.old_id AND a.practitioner_id IS m.author_id)
+                WHERE a.item_id = m.item_id AND a.practitioner_id IS m.author_id
+                AND (a.holding_id = h.old_id OR EXISTS (SELECT 1 FROM rejoined r
+                    WHERE r.holding_id = h.old_id AND r.item_id = m.item_id)))
             WHEN 'upcoming_appointment' THEN EXISTS (SELECT 1 FROM appointments a
                 WHERE a.item_id = m.item_id AND a.holding_id = h.old_id AND a.practitioner_id IS m.author_id)
             ELSE EXISTS (SELECT 1 FROM item i WHERE i.holding_id = h.old_id AND i.item_id = m.item_id

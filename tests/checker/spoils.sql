@@ -232,3 +232,6 @@ UPDATE receipts SET event_hash = 'other' WHERE transfer_id = :accepted;
 UPDATE seals SET salt = 'other' WHERE transfer_id = :accepted AND salt IS NOT NULL;
 -- seals_do_not_hold: manifest
 UPDATE receipts SET manifest_hash = 'other' WHERE transfer_id = :accepted;
+
+-- did_not_rejoin
+DELETE FROM rejoined;

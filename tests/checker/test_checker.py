@@ -99,6 +99,9 @@ def right(
     assert clinic.accept(waits, by=clinic.world.owner).denied
     clinic.refuse(waits)
     ids |= _destroyed(clinic, but=ids["old"])
+    back = clinic.full_record()
+    clinic.hand_over(Options(keep_copy=False), record=back.record)
+    clinic.hand_over(record=back.record, by=clinic.world.new_owner, to=clinic.world.owner)
     mistaken = clinic.full_record()
     clinic.hand_over(without_copy, record=mistaken.record)
     Desk(database).restore(

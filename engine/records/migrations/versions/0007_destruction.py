@@ -40,6 +40,25 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "rejoined",
+        sa.Column("transfer_id", Id(), nullable=False),
+        sa.Column("item_id", Id(), nullable=False),
+        sa.Column("holding_id", Id(), nullable=False),
+        sa.Column("item_class", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "item_class IN ('details', 'note', 'document', 'draft_note', 'profile', "
+            "'confidential_note', 'confidential_document', 'raw_data', 'collaborator_confidential', "
+            "'invoice', 'past_appointment', 'upcoming_appointment', 'collaborator_appointment', "
+            "'task', 'memo', 'share')",
+            name=op.f("ck_rejoined_item_class_word"),
+        ),
+        sa.ForeignKeyConstraint(["holding_id"], ["holdings.id"], name=op.f("fk_rejoined_holding_id")),
+        sa.ForeignKeyConstraint(["transfer_id"], ["transfers.id"], name=op.f("fk_rejoined_transfer_id")),
+        sa.PrimaryKeyConstraint("transfer_id", "item_id", name=op.f("pk_rejoined")),
+        sqlite_strict=True,
+    )
+    op.create_index(op.f("ix_rejoined_holding_id_item_id"), "rejoined", ["holding_id", "item_id"])
+    op.create_table(
         "restorations",
         sa.Column("holding_id", Id(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
@@ -73,20 +92,35 @@ def downgrade() -> None:
         for trigger in _before():
             op.execute(trigger)
     op.drop_index(op.f("ix_holdings_organization_id_state_id"), "holdings")
+    op.drop_table("rejoined")
     op.drop_table("restorations")
     op.drop_table("tombstones")
 
 
-_REPLACED = ("manifest_updated", "tasks_deleted", "memos_deleted", "holdings_closed")
+_REPLACED = ("manifest_updated", "appointments_updated", "tasks_deleted", "memos_deleted", "holdings_closed")
 _MANIFEST = "MOVE-5: a manifest never changes"
 _LOST = "MOVE-4: a copy or a quarantine loses nothing"
 _CLOSED = "MOVE-4: a closed holding never changes"
 _HELD = "MOVE-11: what is under legal hold is not destroyed"
 _REASON = "MOVE-6: why a quarantine became a copy never changes"
+_REJOINED = "MOVE-10: what rejoined a record did so once, and it stays known"
 _TOMBSTONE = "MOVE-6: a tombstone never changes"
 _FIXED = ("id", "record_id", "organization_id", "owner_id", "from_at", "confidential")
 _DETAILS = ("title", "email", "reason_for_consultation", "opened_on")
 _END = ("until_at", "closed_by_id")
+_WRITTEN = "MOVE-4: only a live holding is written to"
+_APPOINTMENT = (
+    "item_id",
+    "organization_id",
+    "record_id",
+    "practitioner_id",
+    "client_id",
+    "starts_at",
+    "ends_at",
+    "state",
+    "sequence",
+    "created_at",
+)
 _CONTENT = ("notes", "documents", "raw_data", "profiles", "tasks", "memos")
 _EMPTY = "NEW.title = '' AND NEW.email IS NULL AND NEW.reason_for_consultation IS NULL AND NEW.opened_on = ''"
 
@@ -153,7 +187,28 @@ def _replacing() -> list[str]:
             for table in ("tasks", "memos")
         ),
         _trigger("holdings_closed", "UPDATE", "holdings", _CLOSED, when=closed),
+        _trigger(
+            "appointments_updated",
+            "UPDATE",
+            "appointments",
+            _WRITTEN,
+            when=f"({_not_live('OLD')} OR {_not_live('NEW')}) AND NOT {_rejoins()}",
+        ),
     ]
+
+
+def _not_live(row: str) -> str:
+    state = f"(SELECT state FROM holdings WHERE id = {row}.holding_id)"  # noqa: S608 - words of this file
+    return f"({row}.holding_id IS NOT NULL AND {state} IS NOT 'live')"
+
+
+def _rejoins() -> str:
+    """Say that an appointment goes from its owner's quarantine into their live holding, as it is."""
+    return (
+        "(EXISTS (SELECT 1 FROM holdings AS was JOIN holdings AS now ON now.record_id = was.record_id "  # noqa: S608
+        "AND now.owner_id = was.owner_id WHERE was.id = OLD.holding_id AND was.state = 'quarantined' "
+        f"AND now.id = NEW.holding_id AND now.state = 'live') AND NOT {_changed(*_APPOINTMENT)})"
+    )
 
 
 def _added() -> list[str]:
@@ -194,6 +249,16 @@ def _added() -> list[str]:
                 ("replaced", "INSERT", f"{state} IS NOT 'quarantined' OR EXISTS ({why})"),
             )
         ),
+        _trigger("rejoined_updated", "UPDATE", "rejoined", _REJOINED),
+        _trigger("rejoined_deleted", "DELETE", "rejoined", _REJOINED),
+        _trigger(
+            "rejoined_replaced",
+            "INSERT",
+            "rejoined",
+            _REJOINED,
+            when="EXISTS (SELECT 1 FROM rejoined AS kept WHERE kept.item_id = NEW.item_id "
+            "AND NEW.holding_id = kept.holding_id)",
+        ),
         _trigger("tombstones_held", "INSERT", "tombstones", _HELD, when=_on_hold("NEW.holding_id")),
         _trigger("tombstones_early", "INSERT", "tombstones", _TOMBSTONE, when=live),
         _trigger("tombstones_updated", "UPDATE", "tombstones", _TOMBSTONE),
@@ -213,6 +278,13 @@ def _before() -> list[str]:
     changed = _changed(*_FIXED[:-1], "confidential", *_DETAILS, *_END)
     return [
         _trigger("manifest_updated", "UPDATE", "manifest", _MANIFEST),
+        _trigger(
+            "appointments_updated",
+            "UPDATE",
+            "appointments",
+            _WRITTEN,
+            when=f"{_not_live('OLD')} OR {_not_live('NEW')}",
+        ),
         *(
             _trigger(f"{table}_deleted", "DELETE", table, _LOST, when=_deletable(""))
             for table in ("tasks", "memos")
