@@ -9,7 +9,18 @@ from typing import Any, Final, NoReturn
 import typer
 
 from engine.catalogue import LANGUAGES, labels
-from engine.cli import appointment, audit, document, member, note, operate, organization, record, transfer
+from engine.cli import (
+    appointment,
+    audit,
+    document,
+    importing,
+    member,
+    note,
+    operate,
+    organization,
+    record,
+    transfer,
+)
 from engine.cli.context import Call, write
 from engine.cli.options import group
 from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable
@@ -30,6 +41,7 @@ _GROUPS: Final = {
     "document": document.app,
     "appointment": appointment.app,
     "transfer": transfer.app,
+    "import": importing.app,
     "audit": audit.app,
 }
 

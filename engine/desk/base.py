@@ -32,6 +32,10 @@ class Writing:
     role: Role = Role.PRACTITIONER
     record_id: UUID | None = None
     subject_id: UUID | None = None
+    #: Counts by class for the log, as ``log.counts_text`` writes them.
+    counts: str | None = None
+    #: Set where the command found that nothing was left to do: then nothing is logged either.
+    silent: bool = False
 
     def record(self, record_id: UUID) -> RecordFacts:
         """Read a record as the actor stands to it. Raises ``NotFound``."""
@@ -62,7 +66,8 @@ class Commands:
             with self.database.write() as session:
                 under_way = Writing(session, active(session, actor_id), datetime.now(UTC))
                 result = do(under_way)
-                log.append(session, self._entry(under_way, action, command_id))
+                if not under_way.silent:
+                    log.append(session, self._entry(under_way, action, command_id))
                 return result
 
         try:
@@ -124,6 +129,7 @@ class Commands:
             rule=rule,
             record_id=writing.record_id,
             subject_id=writing.subject_id,
+            counts=writing.counts,
         )
 
 
