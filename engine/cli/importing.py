@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,7 +31,7 @@ def fhir(call: Call, paths: Paths, *, actor: As, owner: MaybeOwner = None, sourc
     owner_id = None if owner is None else call.colleague(actor_id, owner)
     with _progress(call.language) as progress:
         report = import_fhir(call.desk, actor_id, paths, owner_id=owner_id, source=source, progress=progress)
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         kind: {
             "read": report.read[kind],
             "became": dict(report.became.get(kind, {})),
@@ -60,8 +60,8 @@ def fhir(call: Call, paths: Paths, *, actor: As, owner: MaybeOwner = None, sourc
         "records": report.records,
         "members_added": report.members,
         "imported_before": report.imported_before,
-        "changed": report.changed,
-        "new_but_not_written": report.later,
+        "changed": list(report.changed),
+        "new_but_not_written": list(report.later),
         "resources": kinds,
     }
     call.answer(told, show)

@@ -32,9 +32,11 @@ class Report:
     members: int = 0
     imported_before: int = 0
     #: Resources that say something else than when they were imported; not overwritten.
-    changed: list[str] = field(default_factory=list)
+    changed: dict[str, None] = field(default_factory=dict)
     #: Resources that are new for a record which was imported before; not written.
-    later: list[str] = field(default_factory=list)
+    later: dict[str, None] = field(default_factory=dict)
+    #: What was imported before and is the same; a resource may be in several records.
+    same: set[Key] = field(default_factory=set)
 
 
 def import_fhir(
@@ -106,7 +108,8 @@ def _write(
     progress("writing", len(index.of_patient), len(index.of_patient))
     if used:
         report.became["Practitioner"]["member"] = len(used)
-    _count_skipped(index, report, used)
+    people = [key for key in index.lines if key[0] == "Practitioner" and key[1] not in used]
+    _count_skipped(index, report, used, set(desk.imported(actor_id, source, people)))
     return report
 
 
@@ -130,16 +133,19 @@ def _compare(desk: Desk, actor_id: UUID, index: Index, source: str, patient: Key
     report.imported_before += 1
     for key in keys:
         if key not in before:
-            report.later.append("/".join(key))
-            report.skipped[key[0]]["later"] += 1
+            report.later["/".join(key)] = None
         elif before[key][0] != index.sha256(key):
-            report.changed.append("/".join(key))
-            report.skipped[key[0]]["changed"] += 1
+            report.changed["/".join(key)] = None
         else:
-            report.skipped[key[0]]["before"] += 1
+            report.same.add(key)
 
 
-def _count_skipped(index: Index, report: Report, used: set[str]) -> None:
+def _count_skipped(index: Index, report: Report, used: set[str], before: set[Key]) -> None:
+    for reason, names in (("changed", report.changed), ("later", report.later)):
+        for name in names:
+            report.skipped[name.partition("/")[0]][reason] += 1
+    for key in report.same:
+        report.skipped[key[0]]["before"] += 1
     for key, reason in index.skipped.items():
         report.skipped[key[0]][reason] += 1
     for key in index.lines:
@@ -147,7 +153,9 @@ def _count_skipped(index: Index, report: Report, used: set[str]) -> None:
             practitioner = (
                 key if key[0] == "Practitioner" else index.practitioner({"reference": "/".join(key)})
             )
-            if practitioner is None or practitioner[1] not in used:
+            if practitioner in before:
+                report.skipped[key[0]]["before"] += 1
+            elif practitioner is None or practitioner[1] not in used:
                 report.skipped[key[0]]["not_referred"] += 1
             elif key[0] == "PractitionerRole":
                 report.became[key[0]]["member"] += 1

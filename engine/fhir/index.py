@@ -30,7 +30,7 @@ _CONDITIONAL: Final = re.compile(r"([A-Z][A-Za-z]+)\?identifier=(?:([^|]*)\|)?(.
 
 
 def _spool() -> Any:  # noqa: ANN401 - a file in binary mode
-    return tempfile.TemporaryFile(prefix="passation-")  # noqa: SIM115 - ``Index.close`` closes it
+    return tempfile.TemporaryFile(prefix="passation-")
 
 
 @dataclass(slots=True)
