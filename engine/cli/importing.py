@@ -53,7 +53,7 @@ def fhir(call: Call, paths: Paths, *, actor: As, owner: MaybeOwner = None, sourc
         sys.stdout.write(label(done, call.language, **told) + "\n")
         for name, found in (("changed", report.changed), ("later", report.later)):
             if found:
-                sys.stdout.write(label(f"import/{name}", call.language, count=len(found)) + "\n")
+                sys.stdout.write(label(f"import/told_{name}", call.language, count=len(found)) + "\n")
 
     told = {
         "files": report.files,
