@@ -40,7 +40,7 @@ def fhir(call: Call, paths: Paths, *, actor: As, owner: MaybeOwner = None, sourc
         for kind in sorted(report.read)
     }
 
-    def show(page: "Page") -> None:
+    def show(_page: "Page") -> None:
         for kind, counts in kinds.items():
             became = ", ".join(f"{name} {count}" for name, count in counts["became"].items())
             skipped = ", ".join(
@@ -51,9 +51,12 @@ def fhir(call: Call, paths: Paths, *, actor: As, owner: MaybeOwner = None, sourc
         done = "import/done" if report.records else "import/nothing"
         told = {"patients": len(report.records), "before": report.imported_before}
         sys.stdout.write(label(done, call.language, **told) + "\n")
-        for name, found in (("changed", report.changed), ("later", report.later)):
+        for name, found in (
+            ("import/told_changed", report.changed),
+            ("import/told_later", report.later),
+        ):
             if found:
-                sys.stdout.write(label(f"import/told_{name}", call.language, count=len(found)) + "\n")
+                sys.stdout.write(label(name, call.language, count=len(found)) + "\n")
 
     told = {
         "files": report.files,

@@ -223,9 +223,6 @@ class Index:
             found = _RELATIVE.fullmatch(_VERSION.sub("", texts[number]))
             if found is not None:
                 named[number] = found[1], found[2]
-            elif texts[number].startswith("urn:uuid:"):
-                # A bundle's own name for what an earlier one brought: the id alone is known.
-                named[number] = "", texts[number].removeprefix("urn:uuid:")
         before = set(imported(named.values()))
         nowhere = {number for number in missing if number not in named or named[number] not in before}
         if not nowhere:

@@ -78,7 +78,8 @@ def test_every_note_has_the_bytes_the_author_and_the_date_of_its_document(import
     }
     found = imported.rows(
         "SELECT i.resource_id, n.sha256, c.body, n.state FROM imported i"
-        " JOIN notes n ON n.item_id = i.became_id JOIN content c ON c.sha256 = n.sha256 WHERE i.resource_type = 'DocumentReference'"
+        " JOIN notes n ON n.item_id = i.became_id JOIN content c ON c.sha256 = n.sha256"
+        " WHERE i.resource_type = 'DocumentReference'"
     )
 
     assert {row[0]: row[1] for row in found} == expected
