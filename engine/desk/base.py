@@ -40,6 +40,8 @@ class Writing:
     transfer_id: UUID | None = None
     #: Unique in the log; notices name it as their cause.
     command_id: UUID = field(default_factory=uuid4)
+    #: Set where the command found that nothing was left to do: then nothing is logged either.
+    silent: bool = False
 
     def record(self, record_id: UUID, *, alone: bool = False) -> RecordFacts:
         """
@@ -101,7 +103,8 @@ class Commands:
                     session, active(session, actor_id), datetime.now(UTC), command_id=command_id
                 )
                 result = do(under_way)
-                log.append(session, self._entry(under_way, action, command_id), *under_way.further)
+                if not under_way.silent:
+                    log.append(session, self._entry(under_way, action, command_id), *under_way.further)
                 reached.append(result)
             return result
 

@@ -2,6 +2,7 @@
 
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
+from engine.desk.importing import ImportDesk
 from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
 from engine.desk.notes import NotesDesk
@@ -11,6 +12,14 @@ from engine.desk.records import RecordsDesk
 
 
 class Desk(
-    PeopleDesk, RecordsDesk, NotesDesk, ItemsDesk, EmergenciesDesk, ExportingDesk, LookingDesk, QuarantineDesk
+    PeopleDesk,
+    RecordsDesk,
+    NotesDesk,
+    ItemsDesk,
+    EmergenciesDesk,
+    ExportingDesk,
+    LookingDesk,
+    QuarantineDesk,
+    ImportDesk,
 ):
-    """People, records, and looking; ``actor_id`` is always who acts."""
+    """People, records, imports, and looking; ``actor_id`` is always who acts."""

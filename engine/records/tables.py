@@ -78,6 +78,24 @@ class DestroyedBy(StrEnum):
     RETENTION = "retention"
 
 
+class Became(StrEnum):
+    """What an imported resource became; one may become several things."""
+
+    MEMBER = "member"
+    CLIENT = "client"
+    RECORD = "record"
+    NOTE = "note"
+    DOCUMENT = "document"
+    RAW_DATA = "raw_data"
+    PROFILE = "profile"
+    INVOICE = "invoice"
+    TASK = "task"
+    MEMO = "memo"
+    APPOINTMENT = "appointment"
+    SHARE = "share"
+    RESTRICTION = "restriction"
+
+
 class Side(StrEnum):
     """On which side of a hand-over an event stands (AUD-1)."""
 
@@ -126,6 +144,7 @@ class Base(DeclarativeBase):
         Side: Word(Side),
         DestroyedBy: Word(DestroyedBy),
         RestorationCause: Word(RestorationCause),
+        Became: Word(Became),
         TransferState: Word(TransferState),
         ContentClass: Word(ContentClass),
         Outcome: Word(Outcome),
@@ -758,3 +777,26 @@ class Notice(Base):
     sequence: Mapped[int | None]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+
+
+class Imported(Base):
+    """
+    What a resource of another system became; never changed, never removed (MOVE-6).
+
+    So that a second import writes nothing, and what was destroyed since is not brought back.
+    """
+
+    __tablename__ = "imported"
+    __table_args__ = (_words("became", Became), Index(None, "record_id"), _STRICT)
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    resource_type: Mapped[str] = mapped_column(primary_key=True)
+    resource_id: Mapped[str] = mapped_column(primary_key=True)
+    became: Mapped[Became] = mapped_column(primary_key=True)
+    became_id: Mapped[UUID] = mapped_column(primary_key=True)
+    #: The record that it belongs to; a member belongs to none.
+    record_id: Mapped[UUID | None] = mapped_column(ForeignKey("records.id"))
+    #: Of the resource's canonical JSON, to notice that it has changed since.
+    sha256: Mapped[str]
+    imported_at: Mapped[datetime]

@@ -216,3 +216,25 @@ def check_practitioner(actor: MemberFacts) -> Role:
     if not actor.acts_as(Role.PRACTITIONER):
         raise Denied("ROLE-4", "practitioner")
     return Role.PRACTITIONER
+
+
+def check_import(actor: MemberFacts) -> Role:
+    """Judge who brings records of another system in: an active administrator (ROLE-4)."""
+    return check_administrator(actor)
+
+
+def check_import_owner(actor: MemberFacts, owner: MemberFacts | None) -> MemberFacts:
+    """Judge for whom: an active practitioner of the same organization, who becomes the owner (ROLE-4)."""
+    if (
+        owner is None
+        or owner.organization_id != actor.organization_id
+        or not owner.acts_as(Role.PRACTITIONER)
+    ):
+        raise Denied("ROLE-4", "import_owner")
+    return owner
+
+
+def check_import_newcomer(*, active: bool) -> None:
+    """Judge a practitioner who would become a member and an owner at once (ROLE-4)."""
+    if not active:
+        raise Denied("ROLE-4", "import_owner")

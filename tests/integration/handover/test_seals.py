@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from engine.records import seals
 from engine.rules.content import ContentClass
 from tests.integration.handover.clinic import EVERYTHING, Clinic, hurried
+from tests.postgresql import places
 
 
 def sha256(text: str) -> str:
@@ -116,7 +116,7 @@ class TestForgetting:
         self, database_template: Path, tmp_path: Path
     ) -> None:
         # On a file of its own: the checker would miss what is forgotten here and was not destroyed.
-        clinic = Clinic(hurried(Path(shutil.copy(database_template, tmp_path / "forgetful.sqlite3"))))
+        clinic = Clinic(hurried(places.on_sqlite(database_template, tmp_path)))
         full = clinic.full_record()
         transfer_id = clinic.hand_over(EVERYTHING, record=full.record)
         gone = full.of(ContentClass.NOTE)
