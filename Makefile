@@ -8,7 +8,7 @@ EMBEDDED := $(UV) run --locked --no-dev --extra embedded
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-slow test-all lint format bench clean
+.PHONY: help demo dev test test-slow test-all lint format docs bench clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lint: $(UV) ## Check style, format, types and which room imports which
 format: $(UV) ## Format the code and mend what can be mended by itself
 	@$(RUN) ruff check --fix
 	@$(RUN) ruff format
+
+docs: $(UV) ## Write the generated parts of the pages anew, with answers of commands that really run
+	@$(RUN) python -m tests.docs
 
 bench: $(UV) ## Measure transfers per second and what one costs
 	@$(RUN) python -m benchmarks $(ARGS)
