@@ -24,8 +24,8 @@ test: lint ## Check the code, then run the quick tests (ARGS="-k refuse")
 
 # A selection without any test is not a failure here; what cannot be collected still is.
 test-slow: $(UV) ## Run the slow tests only: real processes, killed and restarted
-	@status=0; $(RUN) pytest -m slow --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
-	if [ $$status -ne 5 ]; then $(RUN) pytest -m slow $(ARGS); fi
+	@status=0; $(RUN) --group node pytest -m slow --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
+	if [ $$status -ne 5 ]; then $(RUN) --group node pytest -m slow $(ARGS); fi
 
 test-all: test test-slow ## Check the code, then run every test
 

@@ -24,25 +24,36 @@ function uuid5(namespace, name) {
 
 /** Start the workflow, which is the request, and wait for what its first step decided. */
 async function ask(client, request) {
-  const id = `transfer/${request.transfer_id}`;
   const until = Date.now() + PATIENCE;
+  let updateId = `request/${request.transfer_id}`;
   for (;;) {
+    const start = new WithStartWorkflowOperation('RecordTransfer', {
+      args: [request],
+      workflowId: `transfer/${request.transfer_id}`,
+      taskQueue: 'passation-transfers',
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+    start.workflowHandle().catch(() => {}); // fails with the update, which tells
     try {
       return await client.workflow.executeUpdateWithStart('request', {
         args: [request],
-        updateId: `request/${request.transfer_id}`,
-        startWorkflowOperation: WithStartWorkflowOperation.create('RecordTransfer', {
-          args: [request],
-          workflowId: id,
-          taskQueue: 'passation-transfers',
-          workflowIdConflictPolicy: 'USE_EXISTING',
-        }),
+        updateId,
+        startWorkflowOperation: start,
       });
     } catch (error) {
-      if (error instanceof WorkflowUpdateFailedError || Date.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, AGAIN)); // the same id: it is carried out once
+      if (denial(error) || error instanceof TypeError || Date.now() > until) throw error;
+      // An outage: the same id, so that it is carried out once. Where an operator ended the workflow before it
+      // could answer, the server remembers that under the id, and another one is needed.
+      if (error instanceof WorkflowUpdateFailedError) updateId += '/again';
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
     }
   }
+}
+
+/** The rule that denied, such as `ELIG-3/same`; nothing where the error is no denial. */
+function denial(error) {
+  const type = error instanceof WorkflowUpdateFailedError ? error.cause?.type : undefined;
+  return type === 'AcceptedUpdateCompletedWorkflow' ? undefined : type;
 }
 
 async function main() {
@@ -74,7 +85,6 @@ async function main() {
 try {
   process.exitCode = await main();
 } catch (error) {
-  const denial = error instanceof WorkflowUpdateFailedError ? error.cause?.type : undefined;
-  console.error(JSON.stringify({ error: denial ?? String(error.message) }));
-  process.exitCode = denial ? 1 : error instanceof TypeError ? 2 : 3;
+  console.error(JSON.stringify({ error: denial(error) ?? String(error.message) }));
+  process.exitCode = denial(error) ? 1 : error instanceof TypeError ? 2 : 3;
 }

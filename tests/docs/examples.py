@@ -19,7 +19,6 @@ from typing import Any, Final, NamedTuple
 
 from tests.acceptance.command import environment, inside
 from tests.docs.commands import named
-from tests.docs.markdown import ROOT
 
 FOLDER: Final = Path(__file__).parent
 RECORDED: Final = FOLDER / "examples.json"
@@ -149,8 +148,3 @@ def _running(folder: Path) -> Iterator[Any]:
     finally:
         process.terminate()
         process.communicate(timeout=_READY_SECONDS)
-
-
-def variables(folder: Path) -> dict[str, str]:
-    """Give the environment in which a program finds what runs on a folder."""
-    return environment(PASSATION_DATA=str(folder / "passation-data"), PYTHONPATH=str(ROOT))
