@@ -8,7 +8,7 @@ EMBEDDED := $(UV) run --locked --no-dev --extra embedded
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-slow test-postgresql test-all lint format bench clean
+.PHONY: help demo dev test test-slow test-postgresql test-all lint format docs bench clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,8 @@ test: lint ## Check the code, then run the quick tests (ARGS="-k refuse")
 
 # A selection without any test is not a failure here; what cannot be collected still is.
 test-slow: $(UV) ## Run the slow tests only: real processes, killed and restarted
-	@status=0; $(RUN) pytest -m "slow and not postgresql" --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
-	if [ $$status -ne 5 ]; then $(RUN) pytest -m "slow and not postgresql" $(ARGS); fi
+	@status=0; $(RUN) --group node pytest -m "slow and not postgresql" --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
+	if [ $$status -ne 5 ]; then $(RUN) --group node pytest -m "slow and not postgresql" $(ARGS); fi
 
 test-postgresql: $(UV) ## Run what needs PostgreSQL, on a server of its own, killed and restarted
 	@status=0; $(RUN) --group postgres-tests pytest -m postgresql --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
@@ -42,6 +42,9 @@ lint: $(UV) ## Check style, format, types and which room imports which
 format: $(UV) ## Format the code and mend what can be mended by itself
 	@$(RUN) ruff check --fix
 	@$(RUN) ruff format
+
+docs: $(UV) ## Write the generated parts of the pages anew, with answers of commands that really run
+	@$(RUN) python -m tests.docs
 
 bench: $(UV) ## Measure transfers per second and what one costs
 	@$(RUN) python -m benchmarks $(ARGS)

@@ -119,7 +119,7 @@ def test_vis_9_otherwise_the_share_is_as_it_was(clinic: Clinic) -> None:
 
 
 def test_other_shares_stay_with_level_and_approval(clinic: Clinic) -> None:
-    """MOVE-T/shares: a collaborator goes on, sees the record in new hands and keeps their appointments."""
+    """MOVE-T/share: a collaborator goes on, sees the record in new hands and keeps their appointments."""
     full = clinic.full_record()
     shares = clinic.rows("SELECT * FROM shares")
 
