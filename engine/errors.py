@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, cast, get_args
 Thing = Literal["record", "transfer", "member", "organization", "note", "quarantine"]
 Outage = Literal[
     "no_answer",
+    "database_driver",
     "database_missing",
     "database_unavailable",
     "database_damaged",

@@ -16,8 +16,9 @@ from engine.errors import BadInput, Denied, NotFound
 from engine.messages.transfer import Accept, Cancel, Command, Narrow, Refuse, Step, TransferRequest, Wake
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
-from engine.records import facts, transfers
+from engine.records import facts, locks, transfers
 from engine.records.handover import Handover, hand_over, rejoined_counts
+from engine.records.races import LostRace
 from engine.records.tables import FreeText, Side, TextKind
 from engine.rules import transfers as rules
 from engine.rules.content import Plan, plan
@@ -44,6 +45,44 @@ class Judged:
     transfer: TransferFacts
     role: Role
     plan: Plan | None = None
+
+
+def hold(session: Session, what: TransferRequest | Command | Wake) -> None:
+    """
+    Hold everything that a step depends on, in the one order of locks; what is read afterwards stays true.
+
+    A quick look before a step holds nothing. Raises ``LostRace`` where somebody changed meanwhile who is
+    concerned: the step is to be run again.
+    """
+    if isinstance(what, TransferRequest):
+        _hold_request(session, what)
+        return
+    seen = facts.transfer(session, what.transfer_id)
+    if seen is None:
+        # Nothing to decide about; the one who acts is held for the line in the log.
+        locks.lock_members(session, *_acting(what))
+        return
+    locks.lock_members(session, *_acting(what), seen.from_id, seen.to_id, seen.asked_by_id)
+    locks.lock_policy(session, seen.organization_id)
+    locks.lock_record(session, seen.record_id)
+    locks.lock_transfer(session, seen.id)
+    now = facts.transfer(session, what.transfer_id)
+    if now is None or (now.to_id, now.asked_by_id) != (seen.to_id, seen.asked_by_id):
+        raise LostRace
+
+
+def _hold_request(session: Session, request: TransferRequest) -> None:
+    owner_id = transfers.owner_of(session, request.record_id)
+    others = () if owner_id is None else (owner_id,)
+    locks.lock_members(session, request.actor_id, request.to_id, *others)
+    locks.lock_policy(session, request.organization_id)
+    locks.lock_record(session, request.record_id)
+    if transfers.owner_of(session, request.record_id) != owner_id:
+        raise LostRace
+
+
+def _acting(what: Command | Wake) -> tuple[UUID, ...]:
+    return (what.actor_id,) if isinstance(what, Command) else ()
 
 
 def request_command(transfer_id: UUID) -> UUID:
@@ -100,11 +139,10 @@ def parties(
     session: Session, request: TransferRequest
 ) -> tuple[MemberFacts, RecordFacts, MemberFacts | None]:
     """Read who asks, about which record, for whom. Raises ``NotFound`` (VIS-8, VIS-11)."""
-    facts.lock_members(session, request.actor_id, request.to_id)
     actor = facts.member(session, request.actor_id)
     if actor is None or actor.organization_id != request.organization_id:
         raise NotFound("member")
-    record = facts.record(session, request.record_id, actor.id, lock=True)
+    record = facts.record(session, request.record_id, actor.id)
     if record is None:
         raise NotFound("record")
     return actor, record, facts.member(session, request.to_id)
@@ -295,7 +333,7 @@ def narrow(session: Session, command: Narrow, at: datetime) -> None:
 
 def expire(session: Session, wake: Wake, at: datetime) -> None:
     """Let the deadline pass where it has: not before its instant, not while stuck (ST-3, ST-5)."""
-    found = facts.transfer_with_row(session, wake.transfer_id, lock=True)
+    found = facts.transfer_with_row(session, wake.transfer_id)
     if found is None:
         return
     row, transfer = found
@@ -307,7 +345,7 @@ def expire(session: Session, wake: Wake, at: datetime) -> None:
 
 def remind(session: Session, wake: Wake, at: datetime) -> None:
     """Remind the one who is asked, once a reminder, when it is due (ST-3)."""
-    found = facts.transfer_with_row(session, wake.transfer_id, lock=True)
+    found = facts.transfer_with_row(session, wake.transfer_id)
     if found is None or found[1].state is not TransferState.PENDING_ACCEPTANCE:
         return
     row, transfer = found
@@ -321,16 +359,11 @@ def remind(session: Session, wake: Wake, at: datetime) -> None:
 
 
 def actor_and_transfer(session: Session, command: Command) -> tuple[MemberFacts, TransferFacts]:
-    """Read who decides and lock what they decide about: the members, the record, then the transfer's row."""
-    facts.lock_members(session, command.actor_id)
+    """Read who decides, and what they decide about. Raises ``NotFound``."""
     actor = facts.member(session, command.actor_id)
     if actor is None:
         raise NotFound("member")
-    record_id = transfers.record_of(session, command.transfer_id)
-    if record_id is None:
-        raise NotFound("transfer")
-    facts.lock_record(session, record_id)
-    transfer = facts.transfer(session, command.transfer_id, lock=True)
+    transfer = facts.transfer(session, command.transfer_id)
     if transfer is None:
         raise NotFound("transfer")
     return actor, transfer

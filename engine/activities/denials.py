@@ -97,7 +97,7 @@ def _request(
     actor = facts.member(session, request.actor_id)
     if actor is None or actor.organization_id != request.organization_id:
         return
-    record = facts.record(session, request.record_id, actor.id, lock=True)
+    record = facts.record(session, request.record_id, actor.id)
     new_owner = facts.member(session, request.to_id)
     known = new_owner is not None and new_owner.organization_id == actor.organization_id
     role, state = Role.PRACTITIONER, None

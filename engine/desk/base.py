@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from engine.audit import log
 from engine.errors import EngineError, NotFound, Unavailable
-from engine.records import facts
+from engine.records import facts, locks
 from engine.records.database import Database
+from engine.records.races import racing
 from engine.rules.facts import MemberFacts, RecordFacts
 from engine.states.choices import Role
 
@@ -33,9 +34,14 @@ class Writing:
     record_id: UUID | None = None
     subject_id: UUID | None = None
 
-    def record(self, record_id: UUID) -> RecordFacts:
-        """Read a record as the actor stands to it. Raises ``NotFound``."""
-        found = facts.record(self.session, record_id, self.actor.id, lock=True)
+    def record(self, record_id: UUID, *, alone: bool = False) -> RecordFacts:
+        """
+        Hold a record and read it as the actor stands to it. Raises ``NotFound``.
+
+        Several may write into a record at once; who moves, guards, holds or archives it must be ``alone``.
+        """
+        locks.lock_record(self.session, record_id, alone=alone)
+        found = facts.record(self.session, record_id, self.actor.id)
         if found is None or found.organization_id != self.actor.organization_id:
             raise NotFound("record")
         self.record_id = record_id
@@ -52,18 +58,51 @@ class Commands:
         self._os_uid = os_uid
         self._patience = patience
 
-    def _command(self, actor_id: UUID, action: str, do: Callable[[Writing], _T]) -> _T:
-        """Run a command in one transaction with its line in the log."""
+    def _command(
+        self,
+        actor_id: UUID,
+        action: str,
+        do: Callable[[Writing], _T],
+        *,
+        concerned: Collection[UUID] = (),
+        changed: UUID | None = None,
+        changes_roles: bool = False,
+    ) -> _T:
+        """
+        Run a command in one transaction with its line in the log.
+
+        Whoever acts stays as they are until the commit, and so do the members ``concerned``, whose state or
+        title the command depends on. The member ``changed`` waits until nobody depends on them.
+        ``changes_roles`` for what could take the organization's last administrator (ROLE-1).
+        """
         command_id = uuid4()
         under_way: Writing | None = None
+        reached: list[_T] = []
+        #: Results whose commit got no answer: the log tells whether it was made.
+        unanswered: list[_T] = []
 
-        def run() -> _T:
+        def write() -> _T:
             nonlocal under_way
             with self.database.write() as session:
+                if changes_roles:
+                    _lock_organization_of(session, actor_id)
+                alone = () if changed is None else (changed,)
+                locks.lock_members(session, actor_id, *concerned, alone=alone)
+                if unanswered and log.outcome_of(session, command_id, action) is not None:
+                    return unanswered[-1]
                 under_way = Writing(session, active(session, actor_id), datetime.now(UTC))
                 result = do(under_way)
                 log.append(session, self._entry(under_way, action, command_id))
-                return result
+                reached.append(result)
+            return result
+
+        def run() -> _T:
+            reached.clear()
+            try:
+                return write()
+            except Unavailable:
+                unanswered.extend(reached)
+                raise
 
         try:
             return patiently(run, self._patience)
@@ -103,7 +142,7 @@ class Commands:
         def write() -> None:
             with self.database.write() as session:
                 actor = facts.member(session, actor_id)
-                if actor is None:
+                if actor is None or log.outcome_of(session, command_id, action) is not None:
                     return
                 role = min(actor.roles, default=Role.PRACTITIONER)
                 writing = Writing(session, actor, datetime.now(UTC), role, record_id)
@@ -128,15 +167,25 @@ class Commands:
 
 
 def patiently(run: Callable[[], _T], patience: timedelta) -> _T:
-    """Run again while the database does not answer, until patience runs out; then ``Unavailable`` passes."""
+    """
+    Run again while the database does not answer, until patience runs out; then ``Unavailable`` passes.
+
+    A transaction that lost a race is run again at once.
+    """
     until = time.monotonic() + patience.total_seconds()
     while True:
         try:
-            return run()
+            return racing(run)
         except Unavailable as outage:
             if outage.variant != "database_unavailable" or time.monotonic() + _PAUSE >= until:
                 raise
         time.sleep(_PAUSE)
+
+
+def _lock_organization_of(session: Session, actor_id: UUID) -> None:
+    actor = facts.member(session, actor_id)
+    if actor is not None:
+        locks.lock_organization(session, actor.organization_id)
 
 
 def active(session: Session, actor_id: UUID) -> MemberFacts:

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from engine.audit import log
 from engine.desk.base import Commands, Writing, patiently
 from engine.errors import BadInput, NotFound
-from engine.records import facts, people, reading
+from engine.records import facts, locks, people, reading
+from engine.records.races import racing
 from engine.rules import writing as rules
 from engine.rules.facts import MemberFacts
 from engine.states.choices import Role
@@ -24,32 +25,37 @@ class PeopleDesk(Commands):
     ) -> OrganizationView:
         """Create an organization with its first administrator (ROLE-1)."""
         now = datetime.now(UTC)
-        with self.database.write() as session:
-            organization_id = people.add_organization(
-                session, name=name, language=language, time_zone=time_zone, now=now
-            )
-            log.start(session, organization_id)
-            administrator_id = people.add_member(
-                session,
-                organization_id,
-                email=administrator,
-                first_name=first_name,
-                last_name=last_name,
-                title="",
-                language=language,
-                roles=[Role.ADMINISTRATOR],
-                now=now,
-            )
-            entry = log.Entry(
-                organization_id=organization_id,
-                at=now,
-                action="organization.create",
-                command_id=uuid4(),
-                actor_id=administrator_id,
-                role=Role.ADMINISTRATOR,
-                os_uid=self._os_uid,
-            )
-            log.append(session, entry)
+
+        def write() -> tuple[UUID, UUID]:
+            with self.database.write() as session:
+                organization_id = people.add_organization(
+                    session, name=name, language=language, time_zone=time_zone, now=now
+                )
+                log.start(session, organization_id)
+                administrator_id = people.add_member(
+                    session,
+                    organization_id,
+                    email=administrator,
+                    first_name=first_name,
+                    last_name=last_name,
+                    title="",
+                    language=language,
+                    roles=[Role.ADMINISTRATOR],
+                    now=now,
+                )
+                entry = log.Entry(
+                    organization_id=organization_id,
+                    at=now,
+                    action="organization.create",
+                    command_id=uuid4(),
+                    actor_id=administrator_id,
+                    role=Role.ADMINISTRATOR,
+                    os_uid=self._os_uid,
+                )
+                log.append(session, entry)
+            return organization_id, administrator_id
+
+        organization_id, administrator_id = racing(write)
         return OrganizationView(
             id=organization_id,
             name=name.strip(),
@@ -107,6 +113,7 @@ class PeopleDesk(Commands):
 
         def do(command: Writing) -> None:
             command.role = rules.check_administrator(command.actor)
+            locks.lock_policy(command.session, command.actor.organization_id, alone=True)
             people.set_policy(
                 command.session,
                 command.actor.organization_id,
@@ -133,7 +140,8 @@ class PeopleDesk(Commands):
         """Note that a record's clients do not want somebody, or a title, as their practitioner (ELIG-4)."""
 
         def do(command: Writing) -> None:
-            record = command.record(record_id)
+            locks.lock_records_of_clients(command.session, record_id)
+            record = command.record(record_id, alone=True)
             command.role = rules.check_restrict(command.actor, record)
             named = None if member_id is None else facts.member(command.session, member_id)
             if member_id is not None and (
@@ -151,7 +159,7 @@ class PeopleDesk(Commands):
                     now=command.now,
                 )
 
-        self._command(actor_id, "client.restrict", do)
+        self._command(actor_id, "client.restrict", do, concerned=() if member_id is None else (member_id,))
 
     def member_by_email(self, email: str, organization: str | None = None) -> UUID:
         """Find who acts. Raises ``NotFound``, ``BadInput`` where several organizations know the address."""

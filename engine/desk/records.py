@@ -250,7 +250,7 @@ class RecordsDesk(Commands):
                 command.session, record, member_id, level=level, approval=approval, now=command.now
             )
 
-        return self._command(actor_id, "record.share", do)
+        return self._command(actor_id, "record.share", do, concerned=(member_id,))
 
 
 def _writable(command: Writing, record_id: UUID) -> RecordFacts:

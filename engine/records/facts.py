@@ -96,7 +96,6 @@ _RECORD = (
     )
     .where(Record.id == bindparam("record_id", type_=Id))
 )
-_RECORD_LOCKED = _RECORD.with_for_update(of=Record)
 _RESTRICTIONS = (
     select(Restriction.member_id, Restriction.title)
     .join(RecordClient, RecordClient.client_id == Restriction.client_id)
@@ -108,7 +107,6 @@ _TRANSFER = (
     .where(Transfer.id == bindparam("transfer_id", type_=Id))
     .execution_options(populate_existing=True)
 )
-_TRANSFER_LOCKED = _TRANSFER.with_for_update(of=Transfer)
 
 
 def member(session: Session, member_id: UUID) -> MemberFacts | None:
@@ -127,23 +125,10 @@ def member(session: Session, member_id: UUID) -> MemberFacts | None:
     )
 
 
-def lock_members(session: Session, *member_ids: UUID) -> None:
-    """Hold the members as they are until the commit (SQLite: the writer's lock already does)."""
-    if session.get_bind().dialect.name != "sqlite":
-        query = select(Member.id).where(Member.id.in_(member_ids)).order_by(Member.id)
-        session.execute(query.with_for_update(read=True)).all()
-
-
-def lock_record(session: Session, record_id: UUID) -> None:
-    """Hold a record as it is until the commit (SQLite: the writer's lock already does)."""
-    if session.get_bind().dialect.name != "sqlite":
-        session.execute(select(Record.id).where(Record.id == record_id).with_for_update()).all()
-
-
-def record(session: Session, record_id: UUID, actor_id: UUID, *, lock: bool = False) -> RecordFacts | None:
+def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | None:
     """Read one record with its live holding, its restrictions and what the actor is to it."""
     given = {"record_id": record_id, "actor_id": actor_id}
-    row = session.execute(_RECORD_LOCKED if lock else _RECORD, given).one_or_none()
+    row = session.execute(_RECORD, given).one_or_none()
     if row is None:
         return None
     restrictions = session.execute(_RESTRICTIONS, {"record_id": record_id}).all()
@@ -205,18 +190,15 @@ def retention(session: Session, organization_id: UUID) -> Retention:
     return Retention(grace_days=row.grace_days, retention_years=row.retention_years, time_zone=row.time_zone)
 
 
-def transfer(session: Session, transfer_id: UUID, *, lock: bool = False) -> TransferFacts | None:
+def transfer(session: Session, transfer_id: UUID) -> TransferFacts | None:
     """Read one transfer's row, as the rules see it."""
-    found = transfer_with_row(session, transfer_id, lock=lock)
+    found = transfer_with_row(session, transfer_id)
     return None if found is None else found[1]
 
 
-def transfer_with_row(
-    session: Session, transfer_id: UUID, *, lock: bool = False
-) -> tuple[Transfer, TransferFacts] | None:
+def transfer_with_row(session: Session, transfer_id: UUID) -> tuple[Transfer, TransferFacts] | None:
     """Read one transfer's row afresh, whole and as the rules see it."""
-    query = _TRANSFER_LOCKED if lock else _TRANSFER
-    found = session.execute(query, {"transfer_id": transfer_id}).one_or_none()
+    found = session.execute(_TRANSFER, {"transfer_id": transfer_id}).one_or_none()
     return None if found is None else (found[0], _facts_of(found[0], owner_active=found[1]))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, insert, select, true, update
 from sqlalchemy.orm import Session
 
 from engine.errors import NotFound
@@ -113,7 +113,7 @@ def restore(
 
 def _numbers(session: Session, record_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Give the numbers of records of which no holding is confidential (VIS-2)."""
-    hidden = exists().where(Holding.record_id == Record.id, Holding.confidential.is_(True))
+    hidden = exists().where(Holding.record_id == Record.id, Holding.confidential.is_(true()))
     rows = session.execute(select(Record.id, Record.number).where(Record.id.in_(set(record_ids)), ~hidden))
     return {record_id: number for record_id, number in rows}  # noqa: C416 - rows are no pairs to mypy
 

@@ -8,13 +8,10 @@ from uuid import UUID
 from sqlalchemy import CursorResult, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from engine.records.tables import FreeText, Restoration, StuckCause, Transfer
+from engine.records.races import LostRace
+from engine.records.tables import FreeText, Holding, HoldingState, Restoration, StuckCause, Transfer
 from engine.rules.facts import TransferFacts
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
-
-
-class LostRace(Exception):
-    """Somebody else changed the row first; the step is to be run again on what they left."""
 
 
 def add(session: Session, values: dict[str, Any]) -> None:
@@ -38,9 +35,11 @@ def change(session: Session, seen: TransferFacts, **values: Any) -> None:  # noq
         raise LostRace
 
 
-def record_of(session: Session, transfer_id: UUID) -> UUID | None:
-    """Say which record a transfer is about."""
-    return session.scalar(select(Transfer.record_id).where(Transfer.id == transfer_id))
+def owner_of(session: Session, record_id: UUID) -> UUID | None:
+    """Say in whose hands a record is."""
+    return session.scalar(
+        select(Holding.owner_id).where(Holding.record_id == record_id, Holding.state == HoldingState.LIVE)
+    )
 
 
 def row(session: Session, transfer_id: UUID) -> Transfer:
