@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from engine.records import facts
+from engine.records import facts, locks
 from engine.records.classes import items
 from engine.records.tables import (
     Appointment,
@@ -203,7 +203,7 @@ def destroy(session: Session, holding_id: UUID, now: datetime) -> Destroyed | No
     ).one_or_none()
     if found is None:
         return None
-    session.execute(select(Record.id).where(Record.id == found.record_id).with_for_update())
+    locks.lock_record(session, found.record_id)
     row = session.execute(
         _due(session, found.organization_id, now).where(Holding.id == holding_id)
     ).one_or_none()

@@ -94,11 +94,11 @@ async def test_page_after_page(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) 
     """MOVE-6: more than a page holds, in more than one organization's order; a hold is passed over."""
     records = [await handed_over(clinic) for _ in range(3)]
     with clinic.database.write() as session:
-        session.execute(text("UPDATE records SET legal_hold = 1 WHERE id = :id"), {"id": str(records[1])})
+        session.execute(text("UPDATE records SET legal_hold = true WHERE id = :id"), {"id": str(records[1])})
     monkeypatch.setattr(destruction, "PAGE", 1)
     found = await destroyed(clinic, datetime.now(UTC) + timedelta(days=6 * 366))
     with clinic.database.write() as session:
-        session.execute(text("UPDATE records SET legal_hold = 0"))
+        session.execute(text("UPDATE records SET legal_hold = false"))
 
     assert found.destroyed == 2
     assert [states(clinic, record)[0] for record in records] == [

@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from engine.rules.content import ContentClass
 from tests import build
-from tests.integration.destruction.test_destruction import DUE, NOTHING_KEPT, sweep, whole
+from tests.integration.destruction.test_destruction import DUE, NOTHING_KEPT, or_replace, sweep, whole
 from tests.integration.handover.clinic import EVERYTHING, Clinic
 
 C = ContentClass
@@ -143,7 +143,7 @@ def test_what_rejoined_stays_known(clinic: Clinic) -> None:
     for statement in (
         "UPDATE rejoined SET item_class = 'memo'",
         "DELETE FROM rejoined",
-        "INSERT OR REPLACE INTO rejoined SELECT * FROM rejoined",
+        f"INSERT {or_replace(clinic)}INTO rejoined SELECT * FROM rejoined",
     ):
         with pytest.raises(Exception, match="MOVE-10"):
             clinic.change(statement)

@@ -4,6 +4,8 @@ Destruction leaves a tombstone: triggers let go what is destroyed, and nothing e
 Frozen: of the engine it imports the column types only, and it spells out every word.
 """
 
+import re
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -78,26 +80,34 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_holdings_organization_id_state_id"), "holdings", ["organization_id", "state", "id"]
     )
-    if op.get_bind().dialect.name == "sqlite":
-        for name in _REPLACED:
-            op.execute(f"DROP TRIGGER {name}")
-        for trigger in (*_replacing(), *_added()):
-            op.execute(trigger)
+    for name, table in _REPLACED.items():
+        _drop(name, table)
+    for trigger in (*_replacing(), *_added()):
+        _create(trigger)
 
 
 def downgrade() -> None:
-    if op.get_bind().dialect.name == "sqlite":
-        for name in (*_REPLACED, "holdings_destroyed", "holdings_destroyed_held", "holdings_restored"):
-            op.execute(f"DROP TRIGGER {name}")
-        for trigger in _before():
-            op.execute(trigger)
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    for name, event, table, _, _ in (*_replacing(), *_added()):
+        if event != "TRUNCATE" or not sqlite:
+            _drop(name, table)
+            if not sqlite:
+                op.execute(f"DROP FUNCTION {name}()")
+    for trigger in _before():
+        _create(trigger, function="passation_refuse")
     op.drop_index(op.f("ix_holdings_organization_id_state_id"), "holdings")
     op.drop_table("rejoined")
     op.drop_table("restorations")
     op.drop_table("tombstones")
 
 
-_REPLACED = ("manifest_updated", "appointments_updated", "tasks_deleted", "memos_deleted", "holdings_closed")
+_REPLACED = {
+    "manifest_updated": "manifest",
+    "appointments_updated": "appointments",
+    "tasks_deleted": "tasks",
+    "memos_deleted": "memos",
+    "holdings_closed": "holdings",
+}
 _MANIFEST = "MOVE-5: a manifest never changes"
 _LOST = "MOVE-4: a copy or a quarantine loses nothing"
 _CLOSED = "MOVE-4: a closed holding never changes"
@@ -125,11 +135,54 @@ _CONTENT = ("notes", "documents", "raw_data", "profiles", "tasks", "memos")
 _EMPTY = "NEW.title = '' AND NEW.email IS NULL AND NEW.reason_for_consultation IS NULL AND NEW.opened_on = ''"
 
 
-def _trigger(name: str, event: str, table: str, message: str, *, when: str | None = None) -> str:
-    condition = "" if when is None else f"WHEN {when} "
-    return (
-        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {condition}"
-        f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+_Trigger = tuple[str, str, str, str, str | None]
+
+
+def _trigger(name: str, event: str, table: str, message: str, *, when: str | None = None) -> _Trigger:
+    return name, event, table, message, when
+
+
+def _drop(name: str, table: str) -> None:
+    op.execute(f"DROP TRIGGER {name}" + ("" if op.get_bind().dialect.name == "sqlite" else f" ON {table}"))
+
+
+def _create(trigger: _Trigger, *, function: str | None = None) -> None:
+    """Create a trigger; PostgreSQL wants a function for a condition that asks other rows."""
+    name, event, table, message, when = trigger
+    if op.get_bind().dialect.name == "sqlite":
+        condition = "" if when is None else f"WHEN {when} "
+        if event != "TRUNCATE":
+            op.execute(
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {condition}"
+                f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            )
+        return
+    each = "STATEMENT" if event == "TRUNCATE" else "ROW"
+    asks = None if when is None else _on_postgresql(when)
+    if function is not None:
+        asked = "" if asks is None else f"WHEN ({asks}) "
+        called = f"{function}('{message}')"
+    else:
+        asked, called = "", f"{name}()"
+        op.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"IF {asks or 'true'} THEN RAISE EXCEPTION USING MESSAGE = '{message}', "
+            "ERRCODE = 'integrity_constraint_violation'; END IF; "
+            "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$"
+        )
+    op.execute(
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH {each} {asked}EXECUTE FUNCTION {called}"
+    )
+
+
+def _on_postgresql(condition: str) -> str:
+    """Say a condition in PostgreSQL's words; the state of a holding is asked with a snapshot of its own."""
+    said = re.sub(r" IS NOT (?!NULL)", " IS DISTINCT FROM ", condition)
+    said = said.replace("record.legal_hold <> 0", "record.legal_hold")
+    return re.sub(
+        r"\(SELECT state FROM holdings WHERE id = (\w+\.holding_id)\)",
+        r"passation_state_of_holding(\1)",
+        said,
     )
 
 
@@ -173,7 +226,7 @@ def _on_hold(holding: str) -> str:
     )
 
 
-def _replacing() -> list[str]:
+def _replacing() -> list[_Trigger]:
     lines = ("transfer_id", "item_id", "item_class", "outcome", "author_id")
     kept = f"NEW.sha256 IS NOT NULL OR {_changed(*lines)} OR {_still_there()}"
     closed = (
@@ -211,7 +264,7 @@ def _rejoins() -> str:
     )
 
 
-def _added() -> list[str]:
+def _added() -> list[_Trigger]:
     stone = "SELECT 1 FROM tombstones AS kept WHERE kept.holding_id = "
     destroyed = "OLD.state <> 'destroyed' AND NEW.state = 'destroyed'"
     state = "(SELECT state FROM holdings WHERE id = NEW.holding_id)"
@@ -263,6 +316,9 @@ def _added() -> list[str]:
         _trigger("tombstones_early", "INSERT", "tombstones", _TOMBSTONE, when=live),
         _trigger("tombstones_updated", "UPDATE", "tombstones", _TOMBSTONE),
         _trigger("tombstones_deleted", "DELETE", "tombstones", _TOMBSTONE),
+        _trigger("tombstones_emptied", "TRUNCATE", "tombstones", _TOMBSTONE),
+        _trigger("rejoined_emptied", "TRUNCATE", "rejoined", _REJOINED),
+        _trigger("restorations_emptied", "TRUNCATE", "restorations", _REASON),
         _trigger(
             "tombstones_replaced",
             "INSERT",
@@ -273,7 +329,7 @@ def _added() -> list[str]:
     ]
 
 
-def _before() -> list[str]:
+def _before() -> list[_Trigger]:
     """Give what 0001 said."""
     changed = _changed(*_FIXED[:-1], "confidential", *_DETAILS, *_END)
     return [
