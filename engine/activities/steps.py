@@ -122,6 +122,8 @@ class Steps:
     def _once(self, step: Step, decide: Decision, given: StepInput[Any], at: datetime) -> StepResult:
         with self._database.write() as session:
             decisions.hold(session, given.what)
+            # After the wait for the locks: instants stand in the order in which things happened.
+            at = max(at, datetime.now(UTC))
             earlier = denials.earlier_line(session, step, given.what)
             if earlier is None:
                 decide(session, given.what, at)

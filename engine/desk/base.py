@@ -50,6 +50,8 @@ class Writing:
         Several may write into a record at once; who moves, guards, holds or archives it must be ``alone``.
         """
         locks.lock_record(self.session, record_id, alone=alone)
+        # After the wait for the lock: instants stand in the order in which things happened.
+        self.now = datetime.now(UTC)
         found = facts.record(self.session, record_id, self.actor.id)
         if found is None or found.organization_id != self.actor.organization_id:
             raise NotFound("record")

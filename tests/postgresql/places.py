@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from psycopg import sql
 from sqlalchemy import URL
 
 from engine.records.database import Database
@@ -25,6 +26,12 @@ class Place:
     file: Callable[[], Path]
     server: Server | None = None
 
+    @property
+    def name(self) -> str:
+        """The name of a database on the server."""
+        assert isinstance(self.where, URL)
+        return str(self.where.database)
+
     def open(self, **more: Any) -> Database:  # noqa: ANN401 - of ``Database``
         """Open it."""
         return Database(self.where, **more)
@@ -38,9 +45,7 @@ def on_sqlite(template: Path, folder: Path) -> Place:
 
 def on_postgresql(server: Server, folder: Path) -> Place:
     """Make a database after the template."""
-    name = f"test_{uuid4().hex}"
-    with server.connect("postgres") as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
+    name = create(server, TEMPLATE)
 
     def copied() -> Path:
         with server.connect(name) as connection:
@@ -51,8 +56,7 @@ def on_postgresql(server: Server, folder: Path) -> Place:
 
 def prepare(server: Server) -> None:
     """Migrate the template once."""
-    with server.connect("postgres") as connection:
-        connection.execute(f"CREATE DATABASE {TEMPLATE}".encode())
+    create(server, name=TEMPLATE)
     template = Database(server.url(TEMPLATE))
     template.upgrade()
     template.close()
@@ -60,6 +64,20 @@ def prepare(server: Server) -> None:
 
 def drop(server: Server, place: Place) -> None:
     """Remove a test's database, and whoever still is connected to it."""
-    assert isinstance(place.where, URL)
+    remove(server, place.name)
+
+
+def create(server: Server, template: str = "template0", *, name: str | None = None) -> str:
+    """Make a database, and give its name."""
+    name = name or f"test_{uuid4().hex}"
     with server.connect("postgres") as connection:
-        connection.execute(f"DROP DATABASE {place.where.database} WITH (FORCE)".encode())
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    return name
+
+
+def remove(server: Server, name: str) -> None:
+    """Remove a database, and whoever still is connected to it."""
+    with server.connect("postgres") as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

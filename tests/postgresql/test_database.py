@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import URL, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InternalError, ProgrammingError
 from sqlalchemy.orm import Session
@@ -19,7 +18,6 @@ from engine.records.database import Database
 from engine.records.races import LostRace, racing
 from engine.records.tables import Organization
 from tests import build
-from tests.postgresql import places
 from tests.postgresql.server import Server
 
 pytestmark = pytest.mark.postgresql
@@ -33,32 +31,6 @@ def unavailable(outage: str = "database_unavailable") -> Iterator[None]:
         yield
     assert caught.value.key == f"unavailable/{outage}"
     assert SECRET not in "".join(traceback.format_exception(caught.value))
-
-
-@pytest.fixture
-def name(postgresql: Server, tmp_path: Path) -> Iterator[str]:
-    made = places.on_postgresql(postgresql, tmp_path)
-    assert isinstance(made.where, URL)
-    yield str(made.where.database)
-    places.drop(postgresql, made)
-
-
-@pytest.fixture
-def database(postgresql: Server, name: str) -> Iterator[Database]:
-    opened = Database(postgresql.url(name))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def empty(postgresql: Server) -> Iterator[str]:
-    """A database without any table."""
-    made = f"empty_{uuid4().hex}"
-    with postgresql.connect("postgres") as connection:
-        connection.execute(f"CREATE DATABASE {made}".encode())
-    yield made
-    with postgresql.connect("postgres") as connection:
-        connection.execute(f"DROP DATABASE {made} WITH (FORCE)".encode())
 
 
 def organizations(session: Session) -> int | None:

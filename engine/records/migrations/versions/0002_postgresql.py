@@ -48,7 +48,8 @@ def downgrade() -> None:
 _REFUSE = """
 CREATE FUNCTION passation_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation';
+    RAISE EXCEPTION USING
+        MESSAGE = TG_ARGV[0], DETAIL = TG_NAME, ERRCODE = 'integrity_constraint_violation';
 END
 $$
 """
