@@ -82,6 +82,7 @@ class Unavailable(EngineError):
     status = 503
     _SET_UP: ClassVar[frozenset[str]] = frozenset(
         {
+            "database_driver",
             "database_missing",
             "database_damaged",
             "database_empty",

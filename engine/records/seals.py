@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, insert, or_, select, union_all, update
+from sqlalchemy import and_, bindparam, insert, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from engine import proof
@@ -117,34 +117,6 @@ def lines(session: Session, transfer_id: UUID) -> list[SealedLine]:
     found = [SealedLine(*row) for row in session.execute(query)]
     # Here: databases do not agree on how text is sorted.
     return sorted(found, key=lambda line: line.commitment)
-
-
-def forget(
-    session: Session,
-    transfer_ids: Collection[UUID] | Select[Any],
-    *,
-    item_ids: Collection[UUID] | Select[Any] | None = None,
-    outcomes: Collection[Outcome] | None = None,
-) -> None:
-    """
-    Take salts and digests away, as what they stand for is destroyed; the manifests' hashes still hold.
-
-    ``transfer_ids`` says whose manifests: an item that moved several times is sealed in each.
-    ``item_ids`` and ``outcomes`` leave everything else as it is.
-    """
-    listed: list[Any] = [ManifestLine.transfer_id.in_(transfer_ids)]
-    if item_ids is not None:
-        listed.append(ManifestLine.item_id.in_(item_ids))
-    if outcomes is not None:
-        listed.append(ManifestLine.outcome.in_(outcomes))
-    of_them = select(ManifestLine.item_id).where(ManifestLine.transfer_id == Seal.transfer_id, *listed)
-    forgotten = update(Seal).where(
-        Seal.transfer_id.in_(transfer_ids), Seal.salt.is_not(None), Seal.item_id.in_(of_them)
-    )
-    lost = update(ManifestLine).where(ManifestLine.sha256.is_not(None), *listed)
-    at_once = {"synchronize_session": False}
-    session.execute(forgotten.values(salt=None, digest=None), execution_options=at_once)
-    session.execute(lost.values(sha256=None), execution_options=at_once)
 
 
 def read_again(session: Session, transfer_id: UUID) -> Iterator[tuple[SealedLine, str]]:

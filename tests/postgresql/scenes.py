@@ -21,7 +21,7 @@ from engine.desk.desk import Desk
 from engine.errors import Denied, EngineError
 from engine.messages.transfer import Accept, Refuse, StepInput, StepResult, TransferRequest, Wake
 from engine.records.database import Database
-from engine.records.tables import Member, MemberRole, NoteState, Policy, Record, TextKind
+from engine.records.tables import Member, MemberRole, NoteState, Policy, TextKind
 from engine.states.choices import Options, Purpose, RawDataChoice, Role, ShareLevel
 from tests import build
 from tests.build import BuiltRecord, World
@@ -64,16 +64,6 @@ class StandIns(Commands):
             command.session.execute(update(Member).where(Member.id == member_id).values(title=title))
 
         self._command(actor_id, "member.title", do, changed=member_id)
-
-    def hold(self, actor_id: UUID, record_id: UUID) -> None:
-        """Put a record under legal hold (MOVE-11)."""
-
-        def do(command: Writing) -> None:
-            command.record(record_id, alone=True)
-            command.role = Role.PRACTITIONER
-            command.session.execute(update(Record).where(Record.id == record_id).values(legal_hold=True))
-
-        self._command(actor_id, "record.hold", do)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +181,7 @@ def _on(record: Callable[[Scene], UUID]) -> dict[str, Play]:
         "share": _at_the_desk(
             lambda db, of, _: Desk(db).share(of.world.owner, record(of), of.colleague, level=ShareLevel.READ)
         ),
-        "hold": _at_the_desk(lambda db, of, _: StandIns(db).hold(of.world.owner, record(of))),
+        "hold": _at_the_desk(lambda db, of, _: Desk(db).hold(of.world.administrator, record(of), "enquête")),
     }
 
 

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from temporalio.client import ScheduleActionStartWorkflow, WorkflowHandle
 
 from engine.activities import destruction
 from engine.activities.registry import ensure_schedules
 from engine.messages.destruction import DESTRUCTION_WORKFLOW, DestructionPage
+from engine.records import holds
 from engine.records.tables import Event, Holding, HoldingState
 from engine.states.choices import Options
 from tests.workflows.clinic import Clinic
@@ -94,11 +95,11 @@ async def test_page_after_page(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) 
     """MOVE-6: more than a page holds, in more than one organization's order; a hold is passed over."""
     records = [await handed_over(clinic) for _ in range(3)]
     with clinic.database.write() as session:
-        session.execute(text("UPDATE records SET legal_hold = true WHERE id = :id"), {"id": str(records[1])})
+        holds.hold(session, records[1], clinic.members.administrator, "enquête", datetime.now(UTC))
     monkeypatch.setattr(destruction, "PAGE", 1)
     found = await destroyed(clinic, datetime.now(UTC) + timedelta(days=6 * 366))
     with clinic.database.write() as session:
-        session.execute(text("UPDATE records SET legal_hold = false"))
+        holds.release(session, records[1], clinic.members.administrator, "close", datetime.now(UTC))
 
     assert found.destroyed == 2
     assert [states(clinic, record)[0] for record in records] == [

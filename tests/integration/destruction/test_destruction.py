@@ -161,11 +161,11 @@ class TestWhen:
         """MOVE-11, MOVE-6: tasks and memos too."""
         full = clinic.full_record()
         clinic.hand_over(NOTHING_KEPT, record=full.record)
-        clinic.change("UPDATE records SET legal_hold = true WHERE id = :id", id=full.record)
+        clinic.hold(full.record)
         assert sweep(clinic, GRACE_OVER) == []
         assert sweep(clinic, DUE + timedelta(days=4000)) == []
         # What the checker compares with: at the hand-over there was no hold.
-        clinic.change("UPDATE records SET legal_hold = false WHERE id = :id", id=full.record)
+        clinic.release(full.record)
 
         assert whole(sweep(clinic, DUE)) == [full.holding]
 
@@ -173,10 +173,10 @@ class TestWhen:
         """MOVE-11: a hold that was set after the list was made is seen; destroying twice is once."""
         full = clinic.full_record()
         clinic.hand_over(NOTHING_KEPT, record=full.record)
-        clinic.change("UPDATE records SET legal_hold = true WHERE id = :id", id=full.record)
+        clinic.hold(full.record)
         with clinic.database.write() as session:
             assert destruction.destroy(session, full.holding, DUE) is None
-        clinic.change("UPDATE records SET legal_hold = false WHERE id = :id", id=full.record)
+        clinic.release(full.record)
         with clinic.database.write() as session:
             assert destruction.destroy(session, full.holding, DUE) is not None
         with clinic.database.write() as session:
@@ -352,12 +352,12 @@ class TestTriggers:
             "INSERT INTO tombstones (holding_id, item_class, organization_id, count, at, rule) "
             "SELECT id, 'details', organization_id, 1, until_at, 'retention' FROM holdings WHERE id = :id"
         )
-        clinic.change("UPDATE records SET legal_hold = true WHERE id = :id", id=closed.record)
+        clinic.hold(closed.record)
         self.refused(clinic, "MOVE-11", stone, id=closed.holding)
-        clinic.change("UPDATE records SET legal_hold = false WHERE id = :id", id=closed.record)
+        clinic.release(closed.record)
         with clinic.database.write() as session:
             session.execute(text(stone), {"id": str(closed.holding)})
-            session.execute(text("UPDATE records SET legal_hold = true"))
+            build.hold(session, closed.record, clinic.world.administrator)
             with pytest.raises(Exception, match="MOVE-11"):
                 session.execute(
                     text(

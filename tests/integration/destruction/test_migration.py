@@ -26,7 +26,7 @@ def test_down_and_up_again_is_as_before(clinic: Clinic) -> None:
     before = triggers(clinic.database)
     clinic.hand_over()
     with clinic.database.write() as session:
-        command.downgrade(alembic_config(session.connection()), "0003")
+        command.downgrade(alembic_config(session.connection()), "0006")
         there = session.scalars(text(_TRIGGERS[clinic.database.engine.dialect.name])).all()
         command.upgrade(alembic_config(session.connection()), "head")
 

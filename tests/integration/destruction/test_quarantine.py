@@ -150,9 +150,9 @@ class TestDestruction:
 
     def test_what_is_held_has_no_day(self, clinic: Clinic, desk: Desk, closed: FullRecord) -> None:
         """MOVE-11."""
-        clinic.change("UPDATE records SET legal_hold = true WHERE id = :id", id=closed.record)
+        clinic.hold(closed.record)
         found = desk.destruction_forecast(clinic.world.administrator)
-        clinic.change("UPDATE records SET legal_hold = false")
+        clinic.release(closed.record)
 
         assert {one.on for one in found} == {None}
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import event, text
 
 from engine.activities.steps import Steps
+from engine.desk.desk import Desk
 from engine.messages.transfer import (
     Accept,
     Cancel,
@@ -334,6 +335,14 @@ class Clinic:
 
     def _bound(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return {n: plain(v) for n, v in parameters.items()} if self._on_sqlite else dict(parameters)
+
+    def hold(self, record_id: UUID) -> None:
+        """Put a record under legal hold, at the desk."""
+        Desk(self.database).hold(self.world.administrator, record_id, "enquête")
+
+    def release(self, record_id: UUID) -> None:
+        """End its legal hold, at the desk."""
+        Desk(self.database).release(self.world.administrator, record_id, "close")
 
     def restrict(self, *, member_id: UUID | None = None, title: str | None = None) -> None:
         """Put somebody or a title on the client's list, now."""

@@ -2,16 +2,16 @@
 
 import hashlib
 import json
-from pathlib import Path
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from engine.records import seals
+from engine.records import destruction, seals
 from engine.rules.content import ContentClass
-from tests.integration.handover.clinic import EVERYTHING, Clinic, hurried
-from tests.postgresql import places
+from engine.states.choices import Options
+from tests.integration.handover.clinic import EVERYTHING, Clinic
 
 
 def sha256(text: str) -> str:
@@ -112,25 +112,25 @@ class TestAnnex:
 
 
 class TestForgetting:
-    def test_salts_and_digests_go_and_the_hash_still_holds(
-        self, database_template: Path, tmp_path: Path
+    def test_salts_and_digests_go_with_what_is_destroyed_and_the_hash_still_holds(
+        self, clinic: Clinic
     ) -> None:
-        # On a file of its own: the checker would miss what is forgotten here and was not destroyed.
-        clinic = Clinic(hurried(places.on_sqlite(database_template, tmp_path)))
+        """AUD-4, MOVE-6: a copy is destroyed with its details and bills; what moved still opens."""
         full = clinic.full_record()
-        transfer_id = clinic.hand_over(EVERYTHING, record=full.record)
-        gone = full.of(ContentClass.NOTE)
+        options = Options()
+        transfer_id = clinic.hand_over(options, record=full.record)
+        before = {row[2] for row in sealed(clinic, transfer_id) if row[2] and row[3]}
         with clinic.database.write() as session:
-            seals.forget(session, [transfer_id], item_ids=gone)
+            assert destruction.destroy(session, full.holding, clinic.now + timedelta(days=5000)) is not None
 
         rows = sealed(clinic, transfer_id)
-        assert {UUID(row[2]) for row in rows if row[2] and row[3] is None} == gone
-        assert {UUID(row[2]) for row in rows if row[2] and row[4] is None} == gone
-        kept = clinic.rows("SELECT item_id, sha256 FROM manifest WHERE transfer_id = :id", id=transfer_id)
-        assert all(digest is None for item, digest in kept if UUID(item) in gone)
-        assert any(digest is not None for _, digest in kept)
+        lost = {row[2] for row in rows if row[2] in before and row[3] is None}
+        gone = {str(full.holding), *map(str, full.of(ContentClass.CONFIDENTIAL_NOTE))}
+        gone |= {str(found) for found in full.of(ContentClass.RAW_DATA) | full.of(ContentClass.INVOICE)}
+        assert gone <= lost
+        assert not lost & {str(found) for found in full.of(ContentClass.NOTE)}
+        assert {row[2] for row in rows if row[3] is None and row[4] is not None} == set()
         assert hash_by_hand(clinic, transfer_id) == stored_hash(clinic, transfer_id)
-        clinic.database.close()
 
     @pytest.mark.parametrize(
         ("rule", "statement"),

@@ -151,7 +151,8 @@ def test_no_writer_is_missing() -> None:
         and ("_command(" in inspect.getsource(method) or "_set_status(" in inspect.getsource(method))
     }
 
-    assert found == set(WRITERS)
+    # Opening in an emergency gives sight and changes nothing of the record (VIS-4).
+    assert found - {"open_emergency"} == set(WRITERS)
 
 
 @pytest.mark.parametrize("name", WRITERS)
