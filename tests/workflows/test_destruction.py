@@ -10,7 +10,6 @@ from temporalio.client import ScheduleActionStartWorkflow, WorkflowHandle
 from engine.activities import destruction
 from engine.activities.registry import ensure_schedules
 from engine.messages.destruction import DESTRUCTION_WORKFLOW, DestructionPage
-from engine.records import holds
 from engine.records.tables import Event, Holding, HoldingState
 from engine.states.choices import Options
 from tests.workflows.clinic import Clinic
@@ -94,12 +93,10 @@ async def test_time_passes_by_itself(clinic: Clinic) -> None:
 async def test_page_after_page(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     """MOVE-6: more than a page holds, in more than one organization's order; a hold is passed over."""
     records = [await handed_over(clinic) for _ in range(3)]
-    with clinic.database.write() as session:
-        holds.hold(session, records[1], clinic.members.administrator, "enquête", datetime.now(UTC))
+    clinic.desk.hold(clinic.members.administrator, records[1], "enquête")
     monkeypatch.setattr(destruction, "PAGE", 1)
     found = await destroyed(clinic, datetime.now(UTC) + timedelta(days=6 * 366))
-    with clinic.database.write() as session:
-        holds.release(session, records[1], clinic.members.administrator, "close", datetime.now(UTC))
+    clinic.desk.release(clinic.members.administrator, records[1], "close")
 
     assert found.destroyed == 2
     assert [states(clinic, record)[0] for record in records] == [
