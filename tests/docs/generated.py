@@ -4,28 +4,29 @@ The generated parts of the pages: each is a function of the code, and stands bet
 ``python -m tests.docs`` (``make docs``) writes them; tests compare.
 """
 
+import importlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import uuid4
 
 from pydantic import BaseModel
 
 from engine.catalogue import errors, label, labels
 from engine.cli import app
-from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable, of_key
+from engine.errors import BadInput, Denied, EngineError, NotFound, Outage, Stuck, Unavailable, of_key
 from engine.messages import transfer as messages
 from engine.records.tables import StuckCause
 from engine.rules import content
 from engine.rules.content import UNCOUNTED, ContentClass, Outcome, Plan
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, RecordStatus, Relation
-from engine.states import mermaid
 from engine.states.choices import Options, Purpose, RawDataChoice, Role, ShareLevel
 from engine.states.transfer import Party, TransferState
 from tests.docs import citations, commands, examples
-from tests.docs.markdown import ROOT, filled, parts, table
+from tests.docs.markdown import ROOT, filled, parts, rows, table
 
 #: Labels by group, where people read the words of a vocabulary.
 VOCABULARIES: Final[Mapping[str, type[StrEnum]]] = {
@@ -50,13 +51,8 @@ MESSAGES: Final[Mapping[str, type[BaseModel]]] = {
     "narrow": messages.Narrow,
     "the answer": messages.StepResult,
 }
-_EXIT_CODES: Final = {
-    app.DONE: "done, or shown",
-    app.DENIED: "a rule denies, or a check found something wrong",
-    app.MISUSED: "the command cannot be carried out as it was typed",
-    app.UNDECIDED: "server or database did not answer: the same command may be sent again",
-    app.FAULT: "a fault in Passation itself",
-}
+#: What a page says that is written whole by a module of the product, which has a function `page`.
+_WHOLE: Final = re.compile(r"<!-- (?:Generated|Written) by `python -m ([\w.]+) docs/")
 
 
 def pages() -> dict[Path, str]:
@@ -64,7 +60,8 @@ def pages() -> dict[Path, str]:
     docs = sorted((ROOT / "docs").glob("*.md"))
     texts = {page: page.read_text(encoding="utf-8") for page in docs}
     written = {page: filled(text, _Lazily()) for page, text in texts.items() if parts(text)}
-    return written | {ROOT / "docs" / "states.md": mermaid.page()}
+    whole = {page: found[1] for page, text in texts.items() if (found := _WHOLE.search(text))}
+    return written | {page: importlib.import_module(module).page() for page, module in whole.items()}
 
 
 class _Lazily(dict[str, str]):
@@ -212,7 +209,7 @@ def error_of(key: str) -> EngineError:
     """Make the error of a catalogue key, of the class that the product raises."""
     code, _, variant = key.partition("/")
     if code == "unavailable":
-        return Unavailable("no_answer")
+        return Unavailable(cast("Outage", variant or "no_answer"))
     if code == "bad_input":
         return BadInput(variant or None)
     if key == "ST-5" or (code == "ST-5" and variant in set(StuckCause)):
@@ -225,8 +222,27 @@ def error_of(key: str) -> EngineError:
 
 
 def exit_codes_part() -> str:
-    """What a shell sees."""
-    return table(["exit code", "meaning"], [[str(code), meaning] for code, meaning in _EXIT_CODES.items()])
+    """What a shell sees, as decision 0008 says it."""
+    lines = rows((ROOT / "docs" / "decisions" / "0008-exit-codes.md").read_text(encoding="utf-8"))
+    return table(["exit code", *lines[0][1:]], lines[1:])
+
+
+def index_part() -> str:
+    """Every page with what it says first."""
+    found = {page: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+    lines = [
+        [f"[{page.name}]({page.name})", _first_sentence(text)]
+        for page, text in found.items()
+        if page.name != "README.md"
+    ]
+    return table(["page", "begins"], lines)
+
+
+def _first_sentence(text: str) -> str:
+    """Give the first sentence below the title, without the links in it."""
+    body = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL).strip().partition("\n\n")[2].strip()
+    words = " ".join(body.partition("\n\n")[0].split())
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.split(r"(?<=[.]) ", words)[0])
 
 
 def common_part() -> str:
@@ -307,6 +323,7 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - what an annotation is
 
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
+    "index": index_part,
     "options": options_part,
     "classes": classes_part,
     "outcomes": outcomes_part,
