@@ -4,7 +4,7 @@ import copyreg
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast, get_args
 
-Thing = Literal["record", "transfer", "member", "organization", "note"]
+Thing = Literal["record", "transfer", "member", "colleague", "organization", "note", "restriction"]
 Outage = Literal[
     "no_answer",
     "database_missing",

@@ -9,7 +9,18 @@ from typing import Any, Final, NoReturn
 import typer
 
 from engine.catalogue import LANGUAGES, labels
-from engine.cli import appointment, audit, document, member, note, operate, organization, record, transfer
+from engine.cli import (
+    appointment,
+    audit,
+    client,
+    document,
+    member,
+    note,
+    operate,
+    organization,
+    record,
+    transfer,
+)
 from engine.cli.context import Call, write
 from engine.cli.options import group
 from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable
@@ -26,6 +37,7 @@ _INTERRUPTED: Final = 130
 _GROUPS: Final = {
     "org": organization.app,
     "member": member.app,
+    "client": client.app,
     "record": record.app,
     "note": note.app,
     "document": document.app,

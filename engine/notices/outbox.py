@@ -28,6 +28,8 @@ class NoticeKind(StrEnum):
     FAILED = "failed"
     NARROWED = "narrowed"
     NEEDS_YOU = "needs_you"
+    LOST_ELIGIBILITY = "lost_eligibility"
+    NAME_COORDINATOR = "name_coordinator"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
 
 

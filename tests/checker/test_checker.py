@@ -6,10 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 
-from engine.states.choices import Options, RawDataChoice
+from engine.desk.desk import Desk
+from engine.states.choices import Options, RawDataChoice, Role
+from tests import build
 from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
 from tests.checker.checking import check
@@ -84,6 +87,7 @@ def right(database_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     waits = clinic.ask(by=clinic.world.coordinator, record_id=clinic.full_record().record)
     assert clinic.accept(waits, by=clinic.world.owner).denied
     clinic.refuse(waits)
+    _lose(clinic, ids)
     ids["pending"] = clinic.ask()
     ((note, sha256),) = clinic.rows(
         "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed' AND author_only = 0"
@@ -92,6 +96,26 @@ def right(database_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     database.close()
     return Right(file, {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()})
+
+
+def _lose(clinic: Clinic, ids: dict[str, UUID]) -> None:
+    """Let somebody leave who is asked twice, then the coordinator; and end a restriction."""
+    desk, administrator = Desk(clinic.database), clinic.world.administrator
+    leaver = clinic.colleague()
+    with clinic.database.write() as session:
+        build.member(session, clinic.world.organization, Role.ADMINISTRATOR)
+    ids["lost"] = clinic.ask(to=leaver, record_id=clinic.full_record().record)
+    ids["escalated"] = clinic.ask(
+        to=leaver, by=clinic.world.coordinator, record_id=clinic.full_record().record
+    )
+    desk.deactivate(administrator, leaver)
+    desk.deactivate(administrator, clinic.world.coordinator)
+    desk.activate(administrator, clinic.world.coordinator)
+    (entry,) = desk.restrict(
+        clinic.world.owner, clinic.world.record, member_id=leaver, title=None, basis="à sa demande"
+    )
+    desk.unrestrict(clinic.world.owner, clinic.world.record, entry.id)
+    clinic.cancel(ids["lost"])
 
 
 def _spoil(right: Right, folder: Path, name: str) -> Path:
