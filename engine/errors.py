@@ -5,7 +5,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast, get_args
 
 Thing = Literal[
-    "record", "transfer", "member", "organization", "note", "appointment", "copy", "document", "quarantine"
+    "record",
+    "transfer",
+    "member",
+    "colleague",
+    "organization",
+    "note",
+    "appointment",
+    "copy",
+    "document",
+    "quarantine",
+    "restriction",
 ]
 Outage = Literal[
     "no_answer",

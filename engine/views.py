@@ -62,11 +62,43 @@ class MemberView(View):
     language: str
     roles: list[Role]
     active: bool
+    #: Whether they take new records for now (ELIG-3).
+    accepts_records: bool
 
     @property
     def name(self) -> str:
         """First and last name."""
         return f"{self.first_name} {self.last_name}"
+
+
+class HeldView(View):
+    """What a member still holds, in counts alone (ROLE-6)."""
+
+    member: MemberView
+    records: int
+    copies: int
+    shares: int
+    transfers_in: int
+    #: Of their records, and asked by them for others.
+    transfers_out: int
+    appointments: int
+    #: Transfers that wait for a coordinator, where nobody else is one (ST-1).
+    waiting: int
+
+
+class RestrictionView(View):
+    """Somebody, or a professional title, whom a client's records may not go to (ELIG-4)."""
+
+    id: UUID
+    client: str
+    member_id: UUID | None
+    member: str | None
+    title: str | None
+    set_by: str
+    set_at: datetime
+    basis: str
+    ended_by: str | None
+    ended_at: datetime | None
 
 
 class ReaderView(View):

@@ -12,6 +12,7 @@ from engine.catalogue import LANGUAGES, labels
 from engine.cli import (
     appointment,
     audit,
+    client,
     document,
     importing,
     invoice,
@@ -40,6 +41,7 @@ _INTERRUPTED: Final = 130
 _GROUPS: Final = {
     "org": organization.app,
     "member": member.app,
+    "client": client.app,
     "record": record.app,
     "note": note.app,
     "document": document.app,

@@ -137,6 +137,16 @@ class Call:
             bar = shown.add_task(label(key, self.language), total=None)
             yield lambda done, total: shown.update(bar, completed=done, total=total)
 
+    def show(self, show: Callable[["Page"], None]) -> None:
+        """Show something that is not yet the answer, to the person at the terminal."""
+        from engine.cli.output import Page
+
+        show(Page(self.language, self.time_zone, to_stderr=self.as_json))
+
+    def words(self, key: str, /, **params: str | int) -> str:
+        """Give a label in the language of the answer."""
+        return label(key, self.language, **params)
+
     def close(self) -> None:
         """Give back what was opened."""
         desk: Desk | None = self.__dict__.get("desk")

@@ -17,6 +17,7 @@ from rich.text import Text
 from engine.catalogue import label
 from engine.views import (
     ClassLine,
+    HeldView,
     HoldView,
     ItemView,
     MemberView,
@@ -24,6 +25,7 @@ from engine.views import (
     PolicyView,
     PreviewView,
     RecordView,
+    RestrictionView,
     TransferView,
 )
 
@@ -68,13 +70,13 @@ def _cleaned(value: Any) -> Any:  # noqa: ANN401 - a view's fields
 class Page:
     """What a person reads, in their language and in the time zone of their organization."""
 
-    def __init__(self, language: str, time_zone: str) -> None:
+    def __init__(self, language: str, time_zone: str, *, to_stderr: bool = False) -> None:
         self._language = language
         self._zone = ZoneInfo(time_zone)
         self._zone_name = time_zone
         # Into a file or a pipe, a line is as wide as it needs to be.
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE
-        self._console = Console(highlight=False, markup=False, emoji=False, width=width)
+        self._console = Console(highlight=False, markup=False, emoji=False, width=width, stderr=to_stderr)
 
     def words(self, key: str, /, **params: str | int) -> str:
         """Give a label in the reader's language."""
@@ -95,7 +97,34 @@ class Page:
         for member in map(harmless, members):
             roles = ", ".join(self.words(f"role/{role}") for role in member.roles)
             status = self.words("status/active" if member.active else "word/inactive")
+            if member.active and not member.accepts_records:
+                status = f"{status}, {self.words('word/not_accepting')}"
             table.add_row(member.name, member.email, member.title, roles, status)
+        self._print(table)
+
+    def held(self, found: HeldView) -> None:
+        """Show what a member still holds, in counts."""
+        found = harmless(found)
+        self._heading("heading/held", name=found.member.name)
+        counts = found.model_dump(exclude={"member", "waiting"})
+        self.facts({self.words(f"held/{name}"): str(count) for name, count in counts.items()})
+        if found.waiting:
+            self.say("held/waiting", count=found.waiting)
+
+    def restrictions(self, found: Sequence[RestrictionView]) -> None:
+        """Show whom a client's records may not go to."""
+        table = self._table("client", "restricted", "set_by", "when", "basis", "ended", "id")
+        for entry in map(harmless, found):
+            ended = "" if entry.ended_at is None else f"{self.instant(entry.ended_at)} {entry.ended_by or ''}"
+            table.add_row(
+                entry.client,
+                entry.member or entry.title or "",
+                entry.set_by,
+                self.instant(entry.set_at),
+                entry.basis,
+                ended.strip(),
+                str(entry.id),
+            )
         self._print(table)
 
     def organization(self, found: OrganizationFactsView) -> None:

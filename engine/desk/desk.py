@@ -1,10 +1,12 @@
 """The whole desk: what a practice does with the database alone."""
 
+from engine.desk.clients import ClientsDesk
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
 from engine.desk.importing import ImportDesk
 from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
+from engine.desk.membership import MembersDesk
 from engine.desk.notes import NotesDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
@@ -13,6 +15,8 @@ from engine.desk.records import RecordsDesk
 
 class Desk(
     PeopleDesk,
+    MembersDesk,
+    ClientsDesk,
     RecordsDesk,
     NotesDesk,
     ItemsDesk,
@@ -22,4 +26,4 @@ class Desk(
     QuarantineDesk,
     ImportDesk,
 ):
-    """People, records, imports, and looking; ``actor_id`` is always who acts."""
+    """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""

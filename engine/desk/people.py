@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 from engine.audit import log
 from engine.desk.base import Commands, Writing, patiently
 from engine.errors import BadInput, NotFound
-from engine.records import facts, locks, people, reading
+from engine.records import locks, people, reading
 from engine.records.races import racing
 from engine.records.tables import Organization
 from engine.rules import policies
 from engine.rules import writing as rules
 from engine.rules.facts import MemberFacts
 from engine.states.choices import Role
-from engine.views import MemberView, OrganizationFactsView, OrganizationView, PolicyView
+from engine.views import OrganizationFactsView, OrganizationView, PolicyView
 
 
 class PeopleDesk(Commands):
@@ -66,42 +66,6 @@ class PeopleDesk(Commands):
             time_zone=time_zone,
             administrator_id=administrator_id,
         )
-
-    def add_member(
-        self,
-        actor_id: UUID,
-        *,
-        email: str,
-        first_name: str,
-        last_name: str,
-        title: str,
-        language: str,
-        roles: Sequence[Role],
-    ) -> MemberView:
-        """Add a member to the actor's organization; an administrator's command (ROLE-1)."""
-
-        def do(command: Writing) -> MemberView:
-            command.role = rules.check_administrator(command.actor)
-            organization_id = command.actor.organization_id
-            member_id = people.add_member(
-                command.session,
-                organization_id,
-                email=email,
-                first_name=first_name,
-                last_name=last_name,
-                title=title,
-                language=language,
-                roles=roles,
-                now=command.now,
-            )
-            command.subject_id = member_id
-            return next(
-                reading.member_view(member, found)
-                for member, found in people.members_of(command.session, organization_id)
-                if member.id == member_id
-            )
-
-        return self._command(actor_id, "member.add", do)
 
     def set_policy(
         self,
@@ -165,42 +129,6 @@ class PeopleDesk(Commands):
             )
 
         return self._look(actor_id, "organization.show", do)
-
-    def members(self, actor_id: UUID) -> list[MemberView]:
-        """List the colleagues of the actor's organization."""
-
-        def do(session: Session, actor: MemberFacts) -> list[MemberView]:
-            found = people.members_of(session, actor.organization_id)
-            return [reading.member_view(member, roles) for member, roles in found]
-
-        return self._look(actor_id, "member.list", do)
-
-    def restrict(
-        self, actor_id: UUID, record_id: UUID, *, member_id: UUID | None, title: str | None, basis: str
-    ) -> None:
-        """Note that a record's clients do not want somebody, or a title, as their practitioner (ELIG-4)."""
-
-        def do(command: Writing) -> None:
-            locks.lock_records_of_clients(command.session, record_id)
-            record = command.record(record_id, alone=True)
-            command.role = rules.check_restrict(command.actor, record)
-            named = None if member_id is None else facts.member(command.session, member_id)
-            if member_id is not None and (
-                named is None or named.organization_id != command.actor.organization_id
-            ):
-                raise NotFound("member")
-            for client in people.clients_of(command.session, record_id):
-                people.restrict(
-                    command.session,
-                    client.id,
-                    member_id=member_id,
-                    title=title,
-                    set_by_id=actor_id,
-                    basis=basis,
-                    now=command.now,
-                )
-
-        self._command(actor_id, "client.restrict", do, concerned=() if member_id is None else (member_id,))
 
     def member_by_email(self, email: str, organization: str | None = None) -> UUID:
         """Find who acts. Raises ``NotFound``, ``BadInput`` where several organizations know the address."""

@@ -30,6 +30,8 @@ class NoticeKind(StrEnum):
     NEEDS_YOU = "needs_you"
     EMERGENCY = "emergency"
     RESTORED = "restored"
+    LOST_ELIGIBILITY = "lost_eligibility"
+    NAME_COORDINATOR = "name_coordinator"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
 
 

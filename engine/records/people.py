@@ -26,6 +26,7 @@ from engine.rules import policies
 from engine.rules.facts import same_title
 from engine.states.choices import Role
 
+_LONGEST_BASIS = 20_000
 LANGUAGES = frozenset({"fr", "en"})
 
 
@@ -131,6 +132,18 @@ def add_member(  # noqa: PLR0913 - who a member is
     return member_id
 
 
+def change_member(session: Session, member_id: UUID, **values: Any) -> None:  # noqa: ANN401 - columns
+    """Change what a member is: ``active``, ``title`` or ``accepts_records``. Raises ``BadInput``."""
+    if "title" in values:
+        values["title"] = line_of(values["title"], "title")
+    session.execute(
+        update(Member)
+        .where(Member.id == member_id)
+        .values(**values)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
 def members_by_email(session: Session, email: str) -> Sequence[tuple[Member, str]]:
     """Find the members with this address, one an organization, with their organization's name."""
     rows = session.execute(
@@ -203,6 +216,11 @@ def restrict(
         raise BadInput("member_or_title")
     if not basis.strip():
         raise BadInput("empty", field="basis")
+    if len(basis) > _LONGEST_BASIS:
+        raise BadInput("too_long", field="basis", most=_LONGEST_BASIS)
+    title = None if title is None else line_of(title, "title")
+    if any(_same(kept, member_id, title) for kept in _in_force(session, client_id)):
+        raise BadInput("restricted_already")
     restriction_id = uuid4()
     session.execute(
         insert(Restriction).values(
@@ -216,6 +234,40 @@ def restrict(
         )
     )
     return restriction_id
+
+
+def _in_force(session: Session, client_id: UUID) -> Sequence[Restriction]:
+    return session.scalars(
+        select(Restriction).where(Restriction.client_id == client_id, Restriction.ended_at.is_(None))
+    ).all()
+
+
+def _same(kept: Restriction, member_id: UUID | None, title: str | None) -> bool:
+    if kept.title is None or title is None:
+        return kept.member_id == member_id and kept.title == title
+    return same_title(kept.title) == same_title(title)
+
+
+def end_restriction(session: Session, restriction_id: UUID, *, ended_by_id: UUID, now: datetime) -> None:
+    """End a restriction; the entry stays (ELIG-4)."""
+    session.execute(
+        update(Restriction)
+        .where(Restriction.id == restriction_id, Restriction.ended_at.is_(None))
+        .values(ended_at=now, ended_by_id=ended_by_id)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def restrictions_of(session: Session, record_id: UUID) -> Sequence[tuple[Restriction, str]]:
+    """List the restrictions of a record's clients, ended ones too, with the client's name."""
+    rows = session.execute(
+        select(Restriction, Client.name)
+        .join(Client, Client.id == Restriction.client_id)
+        .join(RecordClient, RecordClient.client_id == Client.id)
+        .where(RecordClient.record_id == record_id)
+        .order_by(Restriction.set_at, Restriction.id)
+    )
+    return [(restriction, name) for restriction, name in rows]
 
 
 def _email(email: str) -> str:

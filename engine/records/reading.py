@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from engine.errors import NotFound
 from engine.records import facts, transfers, visibility
 from engine.records.handover import ClassCount, manifest_counts, preview
-from engine.records.people import clients_of
+from engine.records.people import clients_of, restrictions_of
 from engine.records.tables import Event, Holding, HoldingState, Member, Record, Transfer
 from engine.rules import transfers as rules
 from engine.rules.content import UNCOUNTED, Outcome, plan
@@ -18,7 +18,15 @@ from engine.rules.facts import MemberFacts, RecordStatus
 from engine.rules.writing import unseen
 from engine.states.choices import Options, Role
 from engine.states.transfer import Party, TransferState
-from engine.views import ClassLine, ItemView, MemberView, PreviewView, RecordView, TransferView
+from engine.views import (
+    ClassLine,
+    ItemView,
+    MemberView,
+    PreviewView,
+    RecordView,
+    RestrictionView,
+    TransferView,
+)
 
 
 def names_of(session: Session, ids: Iterable[UUID | None]) -> dict[UUID, str]:
@@ -40,7 +48,30 @@ def member_view(member: Member, roles: list[Role]) -> MemberView:
         language=member.language,
         roles=roles,
         active=member.active,
+        accepts_records=member.accepts_records,
     )
+
+
+def restriction_views(session: Session, record_id: UUID) -> list[RestrictionView]:
+    """Show whom the clients of a record do not want; whether somebody may read it is asked before."""
+    found = restrictions_of(session, record_id)
+    people = [(row.member_id, row.set_by_id, row.ended_by_id) for row, _ in found]
+    names = names_of(session, [member_id for ids in people for member_id in ids])
+    return [
+        RestrictionView(
+            id=row.id,
+            client=client,
+            member_id=row.member_id,
+            member=names.get(row.member_id) if row.member_id else None,
+            title=row.title,
+            set_by=names[row.set_by_id],
+            set_at=row.set_at,
+            basis=row.basis,
+            ended_by=names.get(row.ended_by_id) if row.ended_by_id else None,
+            ended_at=row.ended_at,
+        )
+        for row, client in found
+    ]
 
 
 def record_view(

@@ -9,7 +9,15 @@ from sqlalchemy import CursorResult, and_, delete, exists, func, insert, or_, se
 from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
-from engine.records.tables import FreeText, Holding, HoldingState, Restoration, StuckCause, Transfer
+from engine.records.tables import (
+    FreeText,
+    Holding,
+    HoldingState,
+    RecordClient,
+    Restoration,
+    StuckCause,
+    Transfer,
+)
 from engine.rules.facts import TransferFacts
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
 
@@ -111,6 +119,24 @@ def of_member(
         query = query.where(or_(Transfer.from_id == member_id, Transfer.asked_by_id == member_id, asked))
     if state is not None:
         query = query.where(Transfer.state == state)
+    return session.scalars(query).all()
+
+
+def asked_of(session: Session, member_id: UUID) -> Sequence[UUID]:
+    """Give the transfers that wait for a member's answer."""
+    query = select(Transfer.id).where(
+        Transfer.to_id == member_id, Transfer.state == TransferState.PENDING_ACCEPTANCE
+    )
+    return session.scalars(query).all()
+
+
+def asked_about_clients_of(session: Session, record_id: UUID) -> Sequence[UUID]:
+    """Give the transfers that wait for an answer, of any record of this record's clients (ELIG-4)."""
+    clients = select(RecordClient.client_id).where(RecordClient.record_id == record_id)
+    records = select(RecordClient.record_id).where(RecordClient.client_id.in_(clients))
+    query = select(Transfer.id).where(
+        Transfer.record_id.in_(records), Transfer.state == TransferState.PENDING_ACCEPTANCE
+    )
     return session.scalars(query).all()
 
 

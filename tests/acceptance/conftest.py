@@ -1,9 +1,7 @@
 """A small clinic, made by the commands themselves; each test has a copy of it."""
 
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,9 +36,7 @@ def clinic_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--title", title, "--role", role,
         )  # fmt: skip
     _add_record(cli)
-    # There is no command for it yet.
-    with closing(sqlite3.connect(cli.database)) as db, db:
-        db.execute("UPDATE members SET active = 0 WHERE email = ?", (INACTIVE,))
+    cli.done("member", "deactivate", INACTIVE, "--as", ADMIN, "--yes")
     return cli.data
 
 

@@ -51,6 +51,7 @@ class TestMembers:
             "language": "fr",
             "roles": ["practitioner"],
             "active": True,
+            "accepts_records": True,
         }
 
     def test_several_roles(self, cli: Cli) -> None:

@@ -31,6 +31,17 @@ def handed_to_a_restricted_member(db: sqlite3.Connection) -> Iterator[tuple[Any,
             yield transfer_id, member_id
 
 
+@rule("ELIG-4")
+def restriction_ended_by_nobody(db: sqlite3.Connection) -> Rows:
+    """A restriction that is ended says who ended it, after it was set, and inside the organization."""
+    return db.execute("""
+        SELECT x.id FROM restrictions x JOIN clients c ON c.id = x.client_id
+        LEFT JOIN members m ON m.id = x.ended_by_id
+        WHERE (x.ended_at IS NULL) <> (x.ended_by_id IS NULL) OR x.ended_at < x.set_at
+            OR (x.ended_by_id IS NOT NULL AND m.organization_id IS NOT c.organization_id)
+    """)
+
+
 @rule("ELIG-5")
 def raw_data_to_a_title_not_on_the_list(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Raw data moved only to a title on the organization's list."""

@@ -25,16 +25,18 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
     told: dict[str, Counter[tuple[str, str]]] = {}
     for cause_id, kind, member_id in db.execute(
         "SELECT cause_id, kind, member_id FROM outbox WHERE member_id IS NOT NULL"
-        " AND kind NOT IN ('needs_you', 'restored', 'emergency')"
+        " AND kind NOT IN ('needs_you', 'restored', 'emergency', 'name_coordinator')"
     ):
         told.setdefault(cause_id, Counter())[kind, member_id] += 1
-    for transfer_id, command_id, action, actor_id, target, *parties, waited in db.execute("""
-        SELECT t.id, e.command_id, e.action, e.actor_id, e.state_to, t.from_id, t.to_id, t.asked_by_id,
+    for transfer_id, command_id, action, actor_id, target, rule_id, *parties, waited in db.execute("""
+        SELECT t.id, e.command_id, e.action, e.actor_id, e.state_to, e.rule,
+            t.from_id, e.subject_id, t.asked_by_id,
             EXISTS (SELECT 1 FROM events b WHERE b.transfer_id = t.id AND b.seq < e.seq
                 AND b.state_to = 'coordinator_override' AND b.command_id <> e.command_id)
         FROM events e JOIN transfers t ON t.id = e.transfer_id
         WHERE e.state_to IS NOT NULL AND e.action IN ('transfer.open', 'transfer.accept', 'transfer.refuse',
-            'transfer.cancel', 'transfer.expire', 'transfer.narrow', 'transfer.remind')
+            'transfer.cancel', 'transfer.expire', 'transfer.narrow', 'transfer.remind',
+            'transfer.lost_eligibility')
     """):
         owner, new_owner, asker = parties
         concerned = {*parties}
@@ -45,6 +47,8 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
             expected = {("failed", asker)}
         elif action == "transfer.remind":
             expected = {("reminder", new_owner)}
+        elif action == "transfer.lost_eligibility":
+            expected = _lost(*parties, waits=target == "coordinator_override", rule_id=rule_id)
         elif action == "transfer.open":
             expected = {("asked", member) for member in {owner, new_owner} - {actor_id}}
         else:
@@ -53,6 +57,12 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
             yield transfer_id, action, command_id
     for cause_id in told:
         yield "nothing happened", cause_id
+
+
+def _lost(owner: str, new_owner: str, asker: str, *, waits: bool, rule_id: str) -> set[tuple[str, str]]:
+    """Say who hears that the new owner cannot take the record any more (ST-4): they themself not why."""
+    expected = {("lost_eligibility", member) for member in ({owner, asker} if waits else {owner})}
+    return expected | ({("cancelled", new_owner)} if waits and rule_id != "ELIG-3/inactive" else set())
 
 
 @rule("NOTE-1")
@@ -70,20 +80,29 @@ def nobody_was_asked_to_decide(db: sqlite3.Connection) -> Rows:
     """Whoever waits for a coordinator is told to one, or without one to an administrator; nobody else is."""
     return db.execute("""
         WITH escalated AS (
-            SELECT transfer_id, command_id, organization_id, at FROM events
+            SELECT transfer_id, command_id, organization_id, at, seq FROM events
             WHERE action = 'transfer.escalate'),
         acted AS (SELECT command_id, actor_id FROM events WHERE actor_id IS NOT NULL),
         decider AS (
-            SELECT m.organization_id, m.id, m.created_at, r.role
+            SELECT m.organization_id, m.id, m.created_at, m.active, r.role
             FROM members m JOIN member_roles r ON r.member_id = m.id
-            WHERE m.active = 1 AND r.role IN ('coordinator', 'administrator'))
-        SELECT x.transfer_id, 'untold' FROM escalated x
-        WHERE EXISTS (SELECT 1 FROM decider d WHERE d.organization_id = x.organization_id
-            AND d.created_at <= x.at AND (d.role = 'coordinator' OR NOT EXISTS (SELECT 1 FROM decider c
-                WHERE c.organization_id = x.organization_id AND c.role = 'coordinator'))
-            AND d.id NOT IN (SELECT actor_id FROM acted WHERE command_id = x.command_id)
-            AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.cause_id = x.command_id AND o.kind = 'needs_you'
-                AND o.member_id = d.id))
+            WHERE r.role IN ('coordinator', 'administrator')),
+        moved AS (
+            SELECT subject_id, seq, action = 'member.activate' AS came FROM events
+            WHERE action IN ('member.activate', 'member.deactivate') AND outcome = 'allowed'),
+        present AS (
+            SELECT x.transfer_id, x.command_id, d.id, d.role
+            FROM escalated x JOIN decider d ON d.organization_id = x.organization_id AND d.created_at <= x.at
+            WHERE coalesce(
+                (SELECT came FROM moved WHERE subject_id = d.id AND seq <= x.seq ORDER BY seq DESC LIMIT 1),
+                (SELECT NOT came FROM moved WHERE subject_id = d.id AND seq > x.seq ORDER BY seq LIMIT 1),
+                d.active))
+        SELECT p.transfer_id, 'untold' FROM present p
+        WHERE (p.role = 'coordinator' OR NOT EXISTS (SELECT 1 FROM present c
+                WHERE c.command_id = p.command_id AND c.role = 'coordinator'))
+            AND p.id NOT IN (SELECT actor_id FROM acted WHERE command_id = p.command_id)
+            AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.cause_id = p.command_id AND o.kind = 'needs_you'
+                AND o.member_id = p.id)
         UNION ALL
         SELECT o.transfer_id, 'for nothing' FROM outbox o
         WHERE o.kind = 'needs_you' AND o.cause_id NOT IN (SELECT command_id FROM escalated)
@@ -114,6 +133,17 @@ def emergency_not_logged_or_told(db: sqlite3.Connection) -> Rows:
         UNION ALL
         SELECT 'none', o.cause_id FROM outbox o WHERE o.kind = 'emergency'
             AND o.cause_id NOT IN (SELECT id FROM emergencies)
+    """)
+
+
+@rule("ST-1")
+def told_to_name_a_coordinator_for_nothing(db: sqlite3.Connection) -> Rows:
+    """Only administrators are told to name a coordinator, about a transfer that had come to wait."""
+    return db.execute("""
+        SELECT o.transfer_id, o.member_id FROM outbox o WHERE o.kind = 'name_coordinator' AND (
+            NOT EXISTS (SELECT 1 FROM events e WHERE e.transfer_id = o.transfer_id
+                AND e.state_to = 'coordinator_override')
+            OR o.member_id NOT IN (SELECT member_id FROM member_roles WHERE role = 'administrator'))
     """)
 
 

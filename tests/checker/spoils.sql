@@ -73,6 +73,8 @@ UPDATE appointments SET state = 'booked' WHERE holding_id = :old;
 UPDATE transfers SET to_id = from_id WHERE id = :accepted;
 -- handed_to_a_restricted_member
 UPDATE restrictions SET set_at = '2026-01-01T00:00:00.000000Z', member_id = NULL, title = 'PSYCHOLOGUE';
+-- restriction_ended_by_nobody
+UPDATE restrictions SET ended_by_id = :stranger WHERE ended_at IS NOT NULL;
 -- raw_data_to_a_title_not_on_the_list
 DELETE FROM raw_data_titles;
 -- asked_by_a_stranger
@@ -99,6 +101,10 @@ UPDATE transfers SET state = 'refused' WHERE id = :accepted;
 DELETE FROM events WHERE action = 'transfer.escalate';
 -- went_back_to_nobody
 UPDATE transfers SET asked_by_id = to_id WHERE id = :refused;
+-- lost_without_its_rule
+UPDATE events SET rule = NULL WHERE action = 'transfer.lost_eligibility';
+-- lost_and_unnoticed
+UPDATE transfers SET state = 'pending_acceptance' WHERE id = :escalated;
 -- refused_without_a_reason
 UPDATE transfers SET reason_id = NULL WHERE id = :refused;
 -- expired_early
@@ -151,6 +157,8 @@ DELETE FROM outbox WHERE kind = 'emergency';
 DELETE FROM events WHERE action = 'record.emergency';
 -- emergency_not_logged_or_told: none
 DELETE FROM emergencies;
+-- told_to_name_a_coordinator_for_nothing
+UPDATE outbox SET transfer_id = :refused, subject_id = :refused WHERE kind = 'name_coordinator';
 -- client_not_told_once
 UPDATE appointments SET sequence = 2 WHERE holding_id = :old AND client_id IS NOT NULL;
 -- client_told_of_something_else

@@ -26,10 +26,11 @@ EDGES = {
     ("transfer.expire", "pending_acceptance", "expired"),
     ("transfer.expire", "pending_acceptance", "coordinator_override"),
     ("transfer.escalate", "pending_acceptance", "coordinator_override"),
+    ("transfer.lost_eligibility", "pending_acceptance", "coordinator_override"),
     ("transfer.override", "pending_acceptance", "coordinator_override"),
 }
 #: What may happen to an open transfer without moving it.
-EVENTS = {"transfer.narrow", "transfer.remind"}
+EVENTS = {"transfer.narrow", "transfer.remind", "transfer.lost_eligibility"}
 #: What changes a record: frozen while a transfer is open (VIS-4). A share may be lowered: see ``writing``.
 WRITES = {"note.add", "note.edit", "note.sign", "note.approve", "note.adopt", "note.set_aside",
           "document.add", "raw_data.add", "profile.add", "invoice.add", "task.add", "memo.add",
@@ -94,6 +95,27 @@ def went_back_to_nobody(db: sqlite3.Connection) -> Rows:
     """A refusal or a missed deadline gives the record back only to an owner who asked for the transfer."""
     return db.execute("""
         SELECT id, state FROM transfers WHERE state IN ('refused', 'expired') AND asked_by_id <> from_id
+    """)
+
+
+@rule("ST-4")
+def lost_without_its_rule(db: sqlite3.Connection) -> Rows:
+    """Lost eligibility names its rule, and waits for a coordinator exactly where it cannot be given back."""
+    return db.execute("""
+        SELECT e.transfer_id, e.rule, e.state_to FROM events e JOIN transfers t ON t.id = e.transfer_id
+        WHERE e.action = 'transfer.lost_eligibility' AND (e.rule IS NULL OR e.actor_id IS NOT NULL
+            OR (e.state_to = 'pending_acceptance' AND t.asked_by_id <> t.from_id))
+    """)
+
+
+@rule("ST-4")
+def lost_and_unnoticed(db: sqlite3.Connection) -> Rows:
+    """Nothing that cannot go back still waits for the answer of somebody deactivated at the desk."""
+    return db.execute("""
+        SELECT t.id, t.to_id FROM transfers t JOIN members m ON m.id = t.to_id
+        WHERE t.state = 'pending_acceptance' AND t.asked_by_id <> t.from_id AND m.active = 0
+            AND EXISTS (SELECT 1 FROM events e JOIN events o ON o.transfer_id = t.id AND o.seq < e.seq
+                WHERE e.action = 'member.deactivate' AND e.outcome = 'allowed' AND e.subject_id = t.to_id)
     """)
 
 

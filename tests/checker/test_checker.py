@@ -14,7 +14,7 @@ import pytest
 from engine.desk.desk import Desk
 from engine.records import destruction
 from engine.records.tables import NoteState
-from engine.states.choices import Options, RawDataChoice, RestorationCause, ShareLevel
+from engine.states.choices import Options, RawDataChoice, RestorationCause, Role, ShareLevel
 from tests import build
 from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
@@ -107,6 +107,7 @@ def right(
     Desk(database).restore(
         clinic.world.administrator, mistaken.holding, cause=RestorationCause.MISTAKE, reason="erreur"
     )
+    _lose(clinic, ids)
     ids["pending"] = clinic.ask()
     frozen = clinic.full_record()
     clinic.ask(record_id=frozen.record)
@@ -161,6 +162,26 @@ def _write(clinic: Clinic) -> UUID:
     desk.reactivate(owner, record)
     clinic.ask(record_id=record)
     return desk.share(owner, record, who, level=ShareLevel.READ, approval=True)
+
+
+def _lose(clinic: Clinic, ids: dict[str, UUID]) -> None:
+    """Let somebody leave who is asked twice, then the coordinator; and end a restriction."""
+    desk, administrator = Desk(clinic.database), clinic.world.administrator
+    leaver = clinic.colleague()
+    with clinic.database.write() as session:
+        build.member(session, clinic.world.organization, Role.ADMINISTRATOR)
+    ids["lost"] = clinic.ask(to=leaver, record_id=clinic.full_record().record)
+    ids["escalated"] = clinic.ask(
+        to=leaver, by=clinic.world.coordinator, record_id=clinic.full_record().record
+    )
+    desk.deactivate(administrator, leaver)
+    desk.deactivate(administrator, clinic.world.coordinator)
+    desk.activate(administrator, clinic.world.coordinator)
+    (entry,) = desk.restrict(
+        clinic.world.owner, clinic.world.record, member_id=leaver, title=None, basis="à sa demande"
+    )
+    desk.unrestrict(clinic.world.owner, clinic.world.record, entry.id)
+    clinic.cancel(ids["lost"])
 
 
 def _spoil(right: Right, folder: Path, name: str) -> Path:

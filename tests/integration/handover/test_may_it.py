@@ -286,7 +286,7 @@ def test_the_same_command_gets_the_same_denial(clinic: Clinic) -> None:
     transfer, command = clinic.ask(), uuid4()
     clinic.restrict(member_id=clinic.world.new_owner)
     first = clinic.accept(transfer, command_id=command)
-    clinic.change("UPDATE restrictions SET ended_at = '2040', ended_by_id = set_by_id")
+    clinic.change("UPDATE restrictions SET ended_at = set_at, ended_by_id = set_by_id")
 
     second = clinic.accept(transfer, command_id=command)
 
