@@ -140,12 +140,15 @@ class TestForgetting:
             ("AUD-4", "UPDATE seals SET digest = 'other' WHERE salt IS NOT NULL"),
             ("AUD-4", "UPDATE seals SET salt = NULL WHERE salt IS NOT NULL"),
             ("AUD-4", "UPDATE seals SET salt = NULL, digest = NULL, item_id = NULL WHERE salt IS NOT NULL"),
-            ("AUD-4", "UPDATE seals SET salt = NULL, digest = NULL, annex = 1 - annex"),
+            ("AUD-4", "UPDATE seals SET salt = NULL, digest = NULL, annex = NOT annex"),
             ("AUD-4", "DELETE FROM seals"),
             ("AUD-4", "INSERT OR REPLACE INTO seals SELECT * FROM seals"),
             (
                 "AUD-4",
-                "INSERT INTO seals (transfer_id, commitment, annex) SELECT transfer_id, 'x', 0 FROM receipts",
+                (
+                    "INSERT INTO seals (transfer_id, commitment, annex)"
+                    " SELECT transfer_id, 'x', false FROM receipts"
+                ),
             ),
             ("AUD-4", "UPDATE receipts SET manifest_hash = 'other'"),
             ("AUD-4", "UPDATE receipts SET event_seq = 1"),
@@ -160,7 +163,10 @@ class TestForgetting:
     def test_nothing_else_changes(self, clinic: Clinic, rule: str, statement: str) -> None:
         clinic.hand_over(EVERYTHING, record=clinic.full_record().record)
 
-        with pytest.raises(IntegrityError, match=f"{rule}: |CHECK constraint failed"):
+        if not clinic._on_sqlite:
+            # There a row cannot be replaced on the way in: the second one is refused for its key.
+            statement = statement.replace("INSERT OR REPLACE", "INSERT")
+        with pytest.raises(IntegrityError, match=f"{rule}: |[Cc][Hh][Ee][Cc][Kk] constraint|duplicate key"):
             clinic.change(statement)
 
     def test_a_signature_is_written_once(self, clinic: Clinic) -> None:
@@ -194,7 +200,8 @@ class TestReadingAgain:
         with clinic.database.write() as session:
             raw = session.connection()
             for name in ("invoices_updated", "invoices_deleted", "holdings_closed"):
-                raw.exec_driver_sql(f"DROP TRIGGER {name}")
+                table = "" if clinic._on_sqlite else f" ON {name.partition('_')[0]}"
+                raw.exec_driver_sql(f"DROP TRIGGER {name}{table}")
             raw.exec_driver_sql(statement)
             assert [(line.item_class, what) for line, what in seals.read_again(session, transfer_id)] == [
                 found
@@ -205,9 +212,11 @@ class TestReadingAgain:
         transfer_id = clinic.hand_over(EVERYTHING, record=clinic.full_record().record)
         with clinic.database.write() as session:
             raw = session.connection()
-            raw.exec_driver_sql("DROP TRIGGER content_updated")
+            sqlite = clinic._on_sqlite
+            raw.exec_driver_sql(f"DROP TRIGGER content_updated{'' if sqlite else ' ON content'}")
+            zero = "x'00'" if sqlite else r"'\x00'"
             raw.exec_driver_sql(
-                "UPDATE content SET body = x'00' WHERE sha256 = (SELECT sha256 FROM raw_data LIMIT 1)"
+                f"UPDATE content SET body = {zero} WHERE sha256 = (SELECT sha256 FROM raw_data LIMIT 1)"
             )
             found = [(line.item_class, what) for line, what in seals.read_again(session, transfer_id)]
             session.rollback()
