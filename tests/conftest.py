@@ -58,7 +58,7 @@ def postgresql() -> Iterator["Server"]:
             places.prepare(server)
             yield server
         finally:
-            server.stop()
+            server.close()
 
 
 @pytest.fixture(params=BOTH)

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,17 @@ import psycopg
 from sqlalchemy import URL
 
 _NOBODY = "nobody"
+#: Waits until whoever started it is gone, in whatever way, and leaves nothing running and no data behind.
+_WATCH = """
+import os, pathlib, shutil, signal, sys
+sys.stdin.read()
+folder = pathlib.Path(sys.argv[1])
+try:
+    os.kill(int((folder / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGQUIT)
+except (OSError, ValueError, IndexError):
+    sys.exit()
+shutil.rmtree(folder, ignore_errors=True)
+"""
 
 
 class Server:
@@ -32,6 +44,7 @@ class Server:
         self.folder = folder
         self._programs = wheel / "pginstall" / "bin"
         self._as: dict[str, Any] = {}
+        self._watcher: subprocess.Popen[bytes] | None = None
         self._settings = {"unix_socket_directories": str(folder), "listen_addresses": ""}
         if not durable:
             self._settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -53,13 +66,23 @@ class Server:
         return str(self.folder / "data")
 
     def start(self) -> None:
-        """Start, and return when it answers."""
+        """Start, and return when it answers; a run of tests that is killed takes its server along."""
+        if self._watcher is None:
+            self._watcher = subprocess.Popen(
+                [sys.executable, "-I", "-c", _WATCH, str(self.folder)], stdin=subprocess.PIPE
+            )
         options = " ".join(f"-c {name}='{value}'" for name, value in self._settings.items())
         self._run("pg_ctl", "-D", self._data, "-l", str(self.folder / "log"), "-w", "-o", options, "start")
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop: ``fast`` ends the sessions and writes all, ``immediate`` is a crash that says goodbye."""
         self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.stop()
+        if self._watcher is not None:
+            self._watcher.communicate()
 
     def kill(self) -> None:
         """Kill every process of the server (SIGKILL), the first one first, and return when all are dead."""

@@ -56,7 +56,7 @@ def durable() -> Iterator[Server]:
         server = Server(Path(folder), durable=True)
         server.start()
         yield server
-        server.stop()
+        server.close()
 
 
 @pytest.fixture
