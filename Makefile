@@ -8,7 +8,7 @@ EMBEDDED := $(UV) run --locked --no-dev --extra embedded
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-slow test-all lint format bench clean
+.PHONY: help demo dev test test-slow test-postgresql test-all lint format bench clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,14 +20,18 @@ dev: $(UV) ## Run server, database and worker in one folder, until Ctrl-C
 	@$(EMBEDDED) passation dev $(ARGS)
 
 test: lint ## Check the code, then run the quick tests (ARGS="-k refuse")
-	@$(RUN) pytest -m "not slow" $(ARGS)
+	@$(RUN) pytest -m "not slow and not postgresql" $(ARGS)
 
 # A selection without any test is not a failure here; what cannot be collected still is.
 test-slow: $(UV) ## Run the slow tests only: real processes, killed and restarted
-	@status=0; $(RUN) pytest -m slow --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
-	if [ $$status -ne 5 ]; then $(RUN) pytest -m slow $(ARGS); fi
+	@status=0; $(RUN) pytest -m "slow and not postgresql" --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
+	if [ $$status -ne 5 ]; then $(RUN) pytest -m "slow and not postgresql" $(ARGS); fi
 
-test-all: test test-slow ## Check the code, then run every test
+test-postgresql: $(UV) ## Run what needs PostgreSQL, on a server of its own, killed and restarted
+	@status=0; $(RUN) --group postgres-tests pytest -m postgresql --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
+	if [ $$status -ne 5 ]; then $(RUN) --group postgres-tests pytest -m postgresql $(ARGS); fi
+
+test-all: test test-slow test-postgresql ## Check the code, then run every test
 
 lint: $(UV) ## Check style, format, types and which room imports which
 	@$(RUN) ruff check

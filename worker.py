@@ -27,6 +27,7 @@ from engine.records.database import Database
 from engine.settings import Settings
 from engine.temporal import search_attributes
 from engine.temporal.connection import TASK_QUEUE, connect
+from engine.wiring import open_database
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ _POLL_SECONDS: Final = 0.02
 _FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 5.0
 #: What waiting does not mend.
-_FATAL: Final = frozenset({"database_newer", "search_attributes"})
+_FATAL: Final = frozenset({"database_driver", "database_newer", "search_attributes"})
 
 log = structlog.stdlib.get_logger("worker")
 
@@ -49,7 +50,7 @@ async def run(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    database = Database(settings.database_file)
+    database = open_database(settings)
     work = asyncio.create_task(_work(settings, database))
     stopped = asyncio.create_task(stopping.wait())
     try:

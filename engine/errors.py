@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, cast, get_args
 Thing = Literal["record", "transfer", "member", "colleague", "organization", "note", "restriction"]
 Outage = Literal[
     "no_answer",
+    "database_driver",
     "database_missing",
     "database_unavailable",
     "database_damaged",
@@ -81,6 +82,7 @@ class Unavailable(EngineError):
         {
             "database_missing",
             "database_damaged",
+            "database_driver",
             "database_empty",
             "database_foreign",
             "database_older",

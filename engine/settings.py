@@ -4,8 +4,9 @@ import json
 import os
 from pathlib import Path
 from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.errors import BadInput
@@ -54,6 +55,8 @@ class Settings(BaseSettings):
 
     #: The data folder.
     data: Path = Path("passation-data")
+    #: A PostgreSQL database, as a URL, instead of the file in the data folder; it may hold a password.
+    database: SecretStr | None = None
     #: ``None``: whoever shows a sentence decides.
     language: Language | None = None
     #: A server other than the one of the data folder; goes before TEMPORAL_ADDRESS.
@@ -68,6 +71,16 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @field_validator("database")
+    @classmethod
+    def _of_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
+            raise ValueError("a URL such as postgresql://user@host/database")
+        return value
+
     @classmethod
     def load(cls, *, data: Path | None = None, language: Language | None = None) -> Self:
         """Read the environment, under what the caller gives. Raises ``BadInput`` with the setting's name."""
@@ -80,7 +93,7 @@ class Settings(BaseSettings):
 
     @property
     def database_file(self) -> Path:
-        """The application's database: the truth."""
+        """The application's database, where it is a file: the truth."""
         return self.data / "passation.db"
 
     @property

@@ -1,9 +1,13 @@
-"""Wires the rooms together for one process: the database of a data folder, a desk, a service."""
+"""Wires the rooms together for one process: the database, a desk, a service."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 from engine.desk.desk import Desk
+from engine.errors import BadInput
 from engine.records.database import Database
 from engine.settings import Settings
 
@@ -14,9 +18,20 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(seconds=60)
 
 
+def open_database(settings: Settings) -> Database:
+    """Open the database that the settings name: a PostgreSQL server's, or the file of the data folder."""
+    if settings.database is None:
+        return Database(settings.database_file)
+    try:
+        url = make_url(settings.database.get_secret_value())
+    except ArgumentError:
+        raise BadInput("setting", name="database") from None
+    return Database(url)
+
+
 def open_desk(settings: Settings, *, os_uid: int | None, patience: timedelta = PATIENCE) -> Desk:
     """Open a desk on the database, whether it is there or not."""
-    return Desk(Database(settings.database_file), os_uid=os_uid, patience=patience)
+    return Desk(open_database(settings), os_uid=os_uid, patience=patience)
 
 
 def open_service(settings: Settings, desk: Desk | None = None, *, os_uid: int | None = None) -> "Service":
@@ -31,6 +46,6 @@ def open_service(settings: Settings, desk: Desk | None = None, *, os_uid: int | 
 def prepare_database(settings: Settings) -> None:
     """Create the database, or bring it to this version. Raises ``Unavailable``."""
     settings.make_folder()
-    database = Database(settings.database_file)
+    database = open_database(settings)
     database.upgrade()
     database.close()

@@ -1,12 +1,21 @@
-"""What every tier uses: a database of this version, in a file of its own."""
+"""What every tier uses: a database of this version, in a file of its own, or on a server."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from engine.records.database import Database
+
+if TYPE_CHECKING:
+    from tests.postgresql.places import Place
+    from tests.postgresql.server import Server
+
+#: For tests that run on both databases: SQLite in every run, PostgreSQL in `make test-all`.
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +42,34 @@ def database(database_file: Path) -> Iterator[Database]:
     opened = Database(database_file)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator["Server"]:
+    """A PostgreSQL server for the whole run, with an empty database of this version to copy."""
+    from tests.postgresql import places
+    from tests.postgresql.server import Server
+
+    # Not in pytest's folders: these are closed to `nobody`, and too long a path for a socket.
+    with tempfile.TemporaryDirectory(prefix="passation-pg-", dir="/tmp") as folder:
+        server = Server(Path(folder))
+        server.start()
+        try:
+            places.prepare(server)
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(params=BOTH)
+def place(request: pytest.FixtureRequest, database_template: Path, tmp_path: Path) -> Iterator["Place"]:
+    """An empty database of this version, which nobody has opened yet: on SQLite, then on PostgreSQL."""
+    from tests.postgresql import places
+
+    if request.param == "sqlite":
+        yield places.on_sqlite(database_template, tmp_path)
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    found = places.on_postgresql(server, tmp_path)
+    yield found
+    places.drop(server, found)

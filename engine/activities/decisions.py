@@ -17,6 +17,7 @@ from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, locks, transfers
 from engine.records.handover import Handover, hand_over
+from engine.records.races import LostRace
 from engine.records.tables import FreeText, Side, TextKind
 from engine.rules import transfers as rules
 from engine.rules.content import Plan, plan
@@ -66,7 +67,7 @@ def hold(session: Session, what: TransferRequest | Command | Wake) -> None:
     locks.lock_transfer(session, seen.id)
     now = facts.transfer(session, what.transfer_id)
     if now is None or (now.to_id, now.asked_by_id) != (seen.to_id, seen.asked_by_id):
-        raise transfers.LostRace
+        raise LostRace
 
 
 def _hold_request(session: Session, request: TransferRequest) -> None:
@@ -76,7 +77,7 @@ def _hold_request(session: Session, request: TransferRequest) -> None:
     locks.lock_policy(session, request.organization_id)
     locks.lock_record(session, request.record_id)
     if transfers.owner_of(session, request.record_id) != owner_id:
-        raise transfers.LostRace
+        raise LostRace
 
 
 def _acting(what: Command | Wake) -> tuple[UUID, ...]:

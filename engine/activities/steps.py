@@ -7,12 +7,10 @@ outbox, and says what the row is now. A denial is written in a transaction of it
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid5
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -35,6 +33,7 @@ from engine.messages.transfer import (
 )
 from engine.records import facts, transfers
 from engine.records.database import Database
+from engine.records.races import racing
 from engine.records.tables import StuckCause, Transfer
 from engine.rules import transfers as rules
 from engine.rules.deadline import next_reminder
@@ -43,7 +42,6 @@ from engine.states.transfer import TransferState
 logger = logging.getLogger(__name__)
 
 Decision = Callable[[Session, Any, datetime], None]
-_RACES = 5
 
 
 class Steps:
@@ -101,30 +99,31 @@ class Steps:
         except Unavailable as outage:
             raise ApplicationError(outage.key, type=Failure.UNAVAILABLE) from None
         except Stuck as stuck:
-            self._alarm(step, given, StuckCause(stuck.variant or ""), at)
+            cause = StuckCause(stuck.variant or "")
+            racing(lambda: self._alarm(step, given, cause, at))
             raise ApplicationError(stuck.key, type=Failure.STUCK) from None
         except Exception as error:
             # Its text may quote what it met: the type is all that may leave this process.
             logger.exception("step.failed", extra={"step": step, "transfer_id": str(given.what.transfer_id)})
-            self._alarm(step, given, StuckCause.UNEXPECTED_ERROR, at)
+            racing(lambda: self._alarm(step, given, StuckCause.UNEXPECTED_ERROR, at))
             raise ApplicationError(type(error).__name__, type=Failure.UNEXPECTED) from None
         killpoints.reach(step, When.AFTER)
         return result
 
     def _decide(self, step: Step, decide: Decision, given: StepInput[Any], at: datetime) -> StepResult:
         try:
-            for _ in range(_RACES):
-                with suppress(transfers.LostRace, IntegrityError):
-                    return self._once(step, decide, given, at)
-            return self._once(step, decide, given, at)
+            return racing(lambda: self._once(step, decide, given, at))
         except (Stuck, Unavailable):
             raise
         except EngineError as denial:
-            return self._deny(step, given, denial, at)
+            told = denial
+        return racing(lambda: self._deny(step, given, told, at))
 
     def _once(self, step: Step, decide: Decision, given: StepInput[Any], at: datetime) -> StepResult:
         with self._database.write() as session:
             decisions.hold(session, given.what)
+            # After the wait for the locks: instants stand in the order in which things happened.
+            at = max(at, datetime.now(UTC))
             earlier = denials.earlier_line(session, step, given.what)
             if earlier is None:
                 decide(session, given.what, at)

@@ -83,8 +83,11 @@ class Call:
         """
         Raise ``Unavailable`` at once where there is no database and nothing that could bring it back.
 
-        While something runs on the folder, a database that is gone is an outage, and worth waiting for.
+        While something runs on the folder, a database that is gone is an outage, and worth waiting for; so
+        is one on a server.
         """
+        if self.settings.database is not None:
+            return
         if not self.settings.database_file.exists() and self.settings.running() is None:
             raise Unavailable("database_missing")
 

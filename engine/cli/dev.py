@@ -161,6 +161,8 @@ class DevStack:
         self._worker_environment = None
         # The server of this folder is in run.json.
         environment.pop("PASSATION_TEMPORAL_ADDRESS", None)
+        if self.settings.database is None:
+            environment.pop("PASSATION_DATABASE", None)
         command = [sys.executable, "-P", "-m", "worker", "--data", str(self.settings.data)]
         self._worker = processes.start(command, log=self.settings.worker_log, environment=environment)
         self._write_run(os.getpid())

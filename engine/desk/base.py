@@ -14,6 +14,7 @@ from engine.audit import log
 from engine.errors import EngineError, NotFound, Unavailable
 from engine.records import facts, locks
 from engine.records.database import Database
+from engine.records.races import racing
 from engine.rules.facts import MemberFacts, RecordFacts
 from engine.states.choices import Role
 
@@ -44,6 +45,8 @@ class Writing:
         Several may write into a record at once; who moves, guards, holds or archives it must be ``alone``.
         """
         locks.lock_record(self.session, record_id, alone=alone)
+        # After the wait for the lock: instants stand in the order in which things happened.
+        self.now = datetime.now(UTC)
         found = facts.record(self.session, record_id, self.actor.id)
         if found is None or found.organization_id != self.actor.organization_id:
             raise NotFound("record")
@@ -80,18 +83,32 @@ class Commands:
         """
         command_id = uuid4()
         under_way: Writing | None = None
+        reached: list[_T] = []
+        #: Results whose commit got no answer: the log tells whether it was made.
+        unanswered: list[_T] = []
 
-        def run() -> _T:
+        def write() -> _T:
             nonlocal under_way
             with self.database.write() as session:
                 if changes_roles:
                     _lock_organization_of(session, actor_id)
                 alone = () if changed is None else (changed,)
                 locks.lock_members(session, actor_id, *concerned, alone=alone)
+                if unanswered and log.outcome_of(session, command_id, action) is not None:
+                    return unanswered[-1]
                 under_way = Writing(session, active(session, actor_id), datetime.now(UTC))
                 result = do(under_way)
                 log.append(session, self._entry(under_way, action, command_id), *under_way.further)
-                return result
+                reached.append(result)
+            return result
+
+        def run() -> _T:
+            reached.clear()
+            try:
+                return write()
+            except Unavailable:
+                unanswered.extend(reached)
+                raise
 
         try:
             return patiently(run, self._patience)
@@ -131,7 +148,7 @@ class Commands:
         def write() -> None:
             with self.database.write() as session:
                 actor = facts.member(session, actor_id)
-                if actor is None:
+                if actor is None or log.outcome_of(session, command_id, action) is not None:
                     return
                 role = min(actor.roles, default=Role.PRACTITIONER)
                 writing = Writing(session, actor, datetime.now(UTC), role, record_id)
@@ -157,11 +174,15 @@ class Commands:
 
 
 def patiently(run: Callable[[], _T], patience: timedelta) -> _T:
-    """Run again while the database does not answer, until patience runs out; then ``Unavailable`` passes."""
+    """
+    Run again while the database does not answer, until patience runs out; then ``Unavailable`` passes.
+
+    A transaction that lost a race is run again at once.
+    """
     until = time.monotonic() + patience.total_seconds()
     while True:
         try:
-            return run()
+            return racing(run)
         except Unavailable as outage:
             if outage.variant != "database_unavailable" or time.monotonic() + _PAUSE >= until:
                 raise

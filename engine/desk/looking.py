@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from engine.audit import log
@@ -128,14 +127,8 @@ class LookingDesk(Commands):
         patiently(self.database.check, self._patience)
 
     def check_database_file(self) -> list[str]:
-        """Read the database's file from its first page to its last, and give what is wrong with it."""
-
-        def do() -> list[str]:
-            with self.database.read() as session:
-                found = session.scalars(text("PRAGMA quick_check(10)")).all()
-            return [str(line) for line in found if line != "ok"]
-
-        return patiently(do, self._patience)
+        """Say what is wrong with the bytes of the database on the disk."""
+        return patiently(self.database.damage, self._patience)
 
     def standing(self) -> StandingView:
         """Say which transfers are open, and which of them are stuck (ST-5); ids alone, for operators."""

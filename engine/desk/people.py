@@ -11,6 +11,7 @@ from engine.audit import log
 from engine.desk.base import Commands, Writing, patiently
 from engine.errors import BadInput, NotFound
 from engine.records import locks, people, reading
+from engine.records.races import racing
 from engine.records.tables import Organization
 from engine.rules import policies
 from engine.rules import writing as rules
@@ -27,32 +28,37 @@ class PeopleDesk(Commands):
     ) -> OrganizationView:
         """Create an organization with its first administrator (ROLE-1)."""
         now = datetime.now(UTC)
-        with self.database.write() as session:
-            organization_id = people.add_organization(
-                session, name=name, language=language, time_zone=time_zone, now=now
-            )
-            log.start(session, organization_id)
-            administrator_id = people.add_member(
-                session,
-                organization_id,
-                email=administrator,
-                first_name=first_name,
-                last_name=last_name,
-                title="",
-                language=language,
-                roles=[Role.ADMINISTRATOR],
-                now=now,
-            )
-            entry = log.Entry(
-                organization_id=organization_id,
-                at=now,
-                action="organization.create",
-                command_id=uuid4(),
-                actor_id=administrator_id,
-                role=Role.ADMINISTRATOR,
-                os_uid=self._os_uid,
-            )
-            log.append(session, entry)
+
+        def write() -> tuple[UUID, UUID]:
+            with self.database.write() as session:
+                organization_id = people.add_organization(
+                    session, name=name, language=language, time_zone=time_zone, now=now
+                )
+                log.start(session, organization_id)
+                administrator_id = people.add_member(
+                    session,
+                    organization_id,
+                    email=administrator,
+                    first_name=first_name,
+                    last_name=last_name,
+                    title="",
+                    language=language,
+                    roles=[Role.ADMINISTRATOR],
+                    now=now,
+                )
+                entry = log.Entry(
+                    organization_id=organization_id,
+                    at=now,
+                    action="organization.create",
+                    command_id=uuid4(),
+                    actor_id=administrator_id,
+                    role=Role.ADMINISTRATOR,
+                    os_uid=self._os_uid,
+                )
+                log.append(session, entry)
+            return organization_id, administrator_id
+
+        organization_id, administrator_id = racing(write)
         return OrganizationView(
             id=organization_id,
             name=name.strip(),

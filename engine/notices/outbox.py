@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, literal, select
+from sqlalchemy import insert, literal, select, true
 from sqlalchemy.orm import Session
 
 from engine.records.tables import Appointment, ManifestLine, Member, MemberRole, Notice
@@ -75,7 +75,7 @@ def who_must_decide(session: Session, organization_id: UUID) -> list[UUID]:
             select(Member.id)
             .join(MemberRole, MemberRole.member_id == Member.id)
             .where(
-                Member.organization_id == organization_id, Member.active.is_(True), MemberRole.role == role
+                Member.organization_id == organization_id, Member.active.is_(true()), MemberRole.role == role
             )
         ).all()
         if found:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     union_all,
 )
 
@@ -109,8 +110,8 @@ def _is(item_class: ContentClass) -> ColumnElement[ContentClass]:
 
 def _note_class() -> ColumnElement[ContentClass]:
     return case(
-        (Note.author_only.is_(True), _is(ContentClass.COLLABORATOR_CONFIDENTIAL)),
-        (Note.confidential.is_(True), _is(ContentClass.CONFIDENTIAL_NOTE)),
+        (Note.author_only.is_(true()), _is(ContentClass.COLLABORATOR_CONFIDENTIAL)),
+        (Note.confidential.is_(true()), _is(ContentClass.CONFIDENTIAL_NOTE)),
         (Note.state == NoteState.DRAFT, _is(ContentClass.DRAFT_NOTE)),
         else_=_is(ContentClass.NOTE),
     )
@@ -118,8 +119,8 @@ def _note_class() -> ColumnElement[ContentClass]:
 
 def _document_class() -> ColumnElement[ContentClass]:
     return case(
-        (Document.author_only.is_(True), _is(ContentClass.COLLABORATOR_CONFIDENTIAL)),
-        (Document.confidential.is_(True), _is(ContentClass.CONFIDENTIAL_DOCUMENT)),
+        (Document.author_only.is_(true()), _is(ContentClass.COLLABORATOR_CONFIDENTIAL)),
+        (Document.confidential.is_(true()), _is(ContentClass.CONFIDENTIAL_DOCUMENT)),
         else_=_is(ContentClass.DOCUMENT),
     )
 

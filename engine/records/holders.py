@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from engine.records.tables import (
@@ -67,7 +67,7 @@ def others_in_role(session: Session, organization_id: UUID, role: Role, but: UUI
         .join(MemberRole, MemberRole.member_id == Member.id)
         .where(
             Member.organization_id == organization_id,
-            Member.active.is_(True),
+            Member.active.is_(true()),
             Member.id != but,
             MemberRole.role == role,
         )

@@ -12,7 +12,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from engine.records.tables import Member, Note, Organization, Policy, Record, RecordClient, Transfer
+from engine.records.tables import (
+    AuditHead,
+    Member,
+    Organization,
+    Policy,
+    Record,
+    RecordClient,
+    Transfer,
+)
 
 
 def lock_organization(session: Session, organization_id: UUID) -> None:
@@ -49,19 +57,18 @@ def lock_transfer(session: Session, transfer_id: UUID) -> None:
     _lock(session, Transfer.id, transfer_id, alone=True)
 
 
-def lock_note(session: Session, holding_id: UUID, item_id: UUID) -> None:
-    """Be alone on a note, among those who write into its record together; the record is locked before."""
-    if not _is_sqlite(session):
-        found = select(Note.item_id).where(Note.holding_id == holding_id, Note.item_id == item_id)
-        session.execute(found.with_for_update(key_share=True)).all()
+def lock_log(session: Session, organization_id: UUID) -> None:
+    """Be the only one who writes to an organization's log; nothing else is locked after this."""
+    _lock(session, AuditHead.organization_id, organization_id, alone=True)
 
 
 def _lock(session: Session, key: InstrumentedAttribute[UUID], row_id: UUID, *, alone: bool) -> None:
-    if not _is_sqlite(session):
+    if not is_sqlite(session):
         # ``key_share``: an INSERT whose foreign key names the row needs no turn, nothing deletes such a row.
         locked = select(key).where(key == row_id).with_for_update(read=not alone, key_share=alone)
         session.execute(locked).all()
 
 
-def _is_sqlite(session: Session) -> bool:
+def is_sqlite(session: Session) -> bool:
+    """Say whether the writer's lock does it all."""
     return session.get_bind().dialect.name == "sqlite"

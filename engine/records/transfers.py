@@ -8,13 +8,10 @@ from uuid import UUID
 from sqlalchemy import CursorResult, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from engine.records.races import LostRace
 from engine.records.tables import FreeText, Holding, HoldingState, RecordClient, StuckCause, Transfer
 from engine.rules.facts import TransferFacts
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
-
-
-class LostRace(Exception):
-    """Somebody else changed the row first; the step is to be run again on what they left."""
 
 
 def add(session: Session, values: dict[str, Any]) -> None:

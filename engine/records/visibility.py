@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, literal, or_, select, union_all
+from sqlalchemy import Select, and_, exists, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
 from engine.records.classes import items
@@ -70,7 +70,7 @@ def access(actor_id: UUID, record_id: UUID) -> Any:  # noqa: ANN401 - a subquery
     """
     frozen = exists().where(Transfer.record_id == record_id, Transfer.state.in_(OPEN_STATES))
     actor = exists().where(
-        Member.id == actor_id, Member.active.is_(True), Member.organization_id == Holding.organization_id
+        Member.id == actor_id, Member.active.is_(true()), Member.organization_id == Holding.organization_id
     )
     shared = exists().where(
         Share.record_id == record_id, Share.member_id == actor_id, Share.ended_at.is_(None)
@@ -99,13 +99,13 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
     holdings = access(actor_id, record_id)
     item = items(now, select(holdings.c.holding_id), record_id).subquery("item")
     own = item.c.author_id == actor_id
-    others_private = and_(item.c.author_only.is_(True), ~own)
+    others_private = and_(item.c.author_only.is_(true()), ~own)
     author_has_access = exists().where(
         Share.record_id == record_id,
         Share.member_id == item.c.author_id,
         Share.ended_at.is_(None),
         Member.id == Share.member_id,
-        Member.active.is_(True),
+        Member.active.is_(true()),
     )
     # What has no state is null, which a plain comparison would make of the whole condition.
     others_draft = and_(item.c.state.is_not_distinct_from(NoteState.DRAFT.value), ~own)
@@ -213,7 +213,7 @@ def visible_records(actor_id: UUID) -> Select[Any]:
     )
     actor = exists().where(
         Member.id == literal(actor_id, Id),
-        Member.active.is_(True),
+        Member.active.is_(true()),
         Member.organization_id == Holding.organization_id,
     )
     own = and_(Holding.owner_id == actor_id, Holding.state.in_((HoldingState.LIVE, HoldingState.ARCHIVED)))

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, String, cast, exists, func, insert, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import ForUpdateArg
 
 from engine.errors import BadInput
-from engine.records.locks import lock_note
+from engine.records.locks import is_sqlite, lock_log
 from engine.records.tables import (
     Appointment,
     AppointmentState,
@@ -100,6 +101,8 @@ def add_record(  # noqa: PLR0913 - the details of a record
 
 
 def _next_number(session: Session, organization_id: UUID) -> str:
+    # Two who open a record at once would both find the same number free.
+    lock_log(session, organization_id)
     count = session.scalar(select(func.count()).where(Record.organization_id == organization_id)) or 0
     while True:
         count += 1
@@ -150,8 +153,9 @@ def add_note(
 def note(session: Session, record_id: UUID, note_id: UUID) -> Note | None:
     """Read a note of the holding that is in use."""
     holding = live_holding(session, record_id)
-    lock_note(session, holding.id, note_id)
-    return session.get(Note, (holding.id, note_id))
+    # Several write into a record at once: of those who change the same note, one waits.
+    alone = None if is_sqlite(session) else ForUpdateArg(key_share=True)
+    return session.get(Note, (holding.id, note_id), populate_existing=True, with_for_update=alone)
 
 
 def edit_note(session: Session, found: Note, body: bytes) -> None:

@@ -16,7 +16,9 @@ from tests import build
 from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
 from tests.checker.checking import check
+from tests.conftest import BOTH
 from tests.integration.handover.clinic import EVERYTHING, Clinic, hurried
+from tests.postgresql import places
 
 _FOLDER = Path(__file__).parent
 
@@ -46,11 +48,17 @@ class Right(NamedTuple):
     ids: dict[str, str]
 
 
-@pytest.fixture(scope="module")
-def right(database_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Right:
-    """Make a right database once, with a transfer in every state."""
-    file = Path(shutil.copy(database_template, tmp_path_factory.mktemp("checker") / "right.sqlite3"))
-    database = hurried(file)
+@pytest.fixture(scope="module", params=BOTH)
+def right(
+    request: pytest.FixtureRequest, database_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Right:
+    """Make a right database once, with a transfer in every state; PostgreSQL's is read in a copy."""
+    folder = tmp_path_factory.mktemp("checker")
+    if request.param == "sqlite":
+        place = places.on_sqlite(database_template, folder)
+    else:
+        place = places.on_postgresql(request.getfixturevalue("postgresql"), folder)
+    database = hurried(place)
     clinic, foreign = Clinic(database), Clinic(database)
     full = clinic.full_record()
     ids = {
@@ -90,12 +98,14 @@ def right(database_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     _lose(clinic, ids)
     ids["pending"] = clinic.ask()
     ((note, sha256),) = clinic.rows(
-        "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed' AND author_only = 0"
-        " LIMIT 1",
+        "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed'"
+        " AND author_only = false LIMIT 1",
         id=ids["new"],
     )
     database.close()
-    return Right(file, {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()})
+    return Right(
+        place.file(), {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()}
+    )
 
 
 def _lose(clinic: Clinic, ids: dict[str, UUID]) -> None:

@@ -48,7 +48,7 @@ def run_demo(settings: Settings, *, records: int, keep: bool, language: Language
     report = Report(Words(language), to_stderr=as_json)
     try:
         with _stoppable(), _folder(settings, keep=keep) as folder:
-            own = settings.model_copy(update={"data": folder, "temporal_address": None})
+            own = settings.model_copy(update={"data": folder, "database": None, "temporal_address": None})
             stage = _run(own, report, records, keep=keep)
             stage.expected.write(folder)
             findings = checks.check(folder, stage.expected)

@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,6 +32,8 @@ from engine.states.choices import Options, Purpose, RawDataChoice
 from engine.views import TransferView
 from tests import build
 from tests.build import World
+from tests.postgresql.copying import plain
+from tests.postgresql.places import Place
 
 #: Later than any real clock: a step takes the later of its own instant and the clock's.
 START = datetime(2040, 3, 5, 15, 0, tzinfo=UTC)
@@ -64,10 +66,13 @@ class FullRecord:
         return self.of(*ContentClass)
 
 
-def hurried(file: Path) -> Database:
+def hurried(place: Place) -> Database:
     """Open a database that does not wait for the disk, for tests in which no power fails."""
-    database = Database(file)
-    event.listen(database.engine, "connect", lambda db, _: db.execute("PRAGMA synchronous = OFF"))
+    database = place.open()
+    if place.server is None:
+        event.listen(database.engine, "connect", lambda db, _: db.execute("PRAGMA synchronous = OFF"))
+    else:
+        event.listen(database.engine, "connect", lambda db, _: db.execute("SET synchronous_commit = off"))
     return database
 
 
@@ -302,23 +307,33 @@ class Clinic:
         ((value,),) = self.rows(f"SELECT {name} FROM transfers WHERE id = :id", id=transfer_id)
         return value
 
-    def rows(self, query: str, **parameters: UUID | str) -> list[Any]:
-        """Read plain rows."""
+    def rows(self, query: str, **parameters: UUID | str | bytes) -> list[Any]:
+        """Read plain rows: ids and instants as text, truth values as numbers."""
         with self.database.read() as session:
-            found = session.execute(text(query), {name: str(value) for name, value in parameters.items()})
-            return [tuple(row) for row in found]
+            found = session.execute(text(query), self._bound(parameters))
+            return [tuple(plain(value) for value in row) for row in found]
 
-    def change(self, statement: str, **parameters: UUID | str | int) -> None:
+    def change(self, statement: str, **parameters: UUID | str | int | datetime) -> None:
         """Change something outside of any rule, for example a member's title."""
-        bound = {name: str(v) if isinstance(v, UUID) else v for name, v in parameters.items()}
         with self.database.write() as session:
-            session.execute(text(statement), bound)
+            session.execute(text(statement), self._bound(parameters))
 
-    def tamper(self, *statements: str) -> None:
+    def tamper(self, statement: str, **parameters: Any) -> None:  # noqa: ANN401 - any column's value
         """Change what the database would not allow: without foreign keys."""
-        with closing(sqlite3.connect(self.database.file, isolation_level=None)) as db:
-            for statement in statements:
-                db.execute(statement)
+        if self._on_sqlite:
+            with closing(sqlite3.connect(self.database.file, isolation_level=None)) as db:
+                db.execute(statement, self._bound(parameters))
+            return
+        with self.database.write() as session:
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            session.execute(text(statement), parameters)
+
+    @property
+    def _on_sqlite(self) -> bool:
+        return self.database.engine.dialect.name == "sqlite"
+
+    def _bound(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return {n: plain(v) for n, v in parameters.items()} if self._on_sqlite else dict(parameters)
 
     def restrict(self, *, member_id: UUID | None = None, title: str | None = None) -> None:
         """Put somebody or a title on the client's list, now."""

@@ -1,19 +1,19 @@
 """The clinic of each test; every test ends with the independent checker finding nothing."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from engine.records.database import Database
 from tests.checker.checking import check
 from tests.integration.handover.clinic import Clinic, hurried
+from tests.postgresql.places import Place
 
 
 @pytest.fixture
-def database(database_file: Path) -> Iterator[Database]:
+def database(place: Place) -> Iterator[Database]:
     """An empty database of this version that does not wait for the disk: no power fails here."""
-    opened = hurried(database_file)
+    opened = hurried(place)
     yield opened
     opened.close()
 
@@ -25,6 +25,6 @@ def clinic(database: Database) -> Clinic:
 
 
 @pytest.fixture(autouse=True)
-def _rules_hold(database_file: Path) -> Iterator[None]:
+def _rules_hold(place: Place) -> Iterator[None]:
     yield
-    assert check(database_file) == []
+    assert check(place.file()) == []

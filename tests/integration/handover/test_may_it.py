@@ -124,7 +124,7 @@ def test_elig_3_unknown_recipient_leaves_no_transfer(clinic: Clinic) -> None:
 def test_elig_3_not_accepting_stops_asking_never_an_answer(clinic: Clinic) -> None:
     """ELIG-3: who was asked before may still accept."""
     transfer = clinic.ask()
-    clinic.change("UPDATE members SET accepts_records = 0 WHERE id = :id", id=clinic.world.new_owner)
+    clinic.change("UPDATE members SET accepts_records = false WHERE id = :id", id=clinic.world.new_owner)
 
     assert clinic.accept(transfer).state == "accepted"
 
@@ -199,7 +199,7 @@ def test_elig_5_lost_meanwhile(clinic: Clinic, how: str) -> None:
 
 def test_elig_8_the_legal_basis(clinic: Clinic) -> None:
     """ELIG-8: required by policy; a failed request keeps no text."""
-    clinic.change("UPDATE policies SET basis_required = 1")
+    clinic.change("UPDATE policies SET basis_required = true")
     message = clinic.text(clinic.world.owner, TextKind.MESSAGE)
     failed = _denied_at_request(clinic, "ELIG-8", message_id=message)
     assert clinic.column(failed, "message_id") is None
@@ -212,7 +212,7 @@ def test_elig_8_the_legal_basis(clinic: Clinic) -> None:
 def test_elig_8_required_meanwhile(clinic: Clinic) -> None:
     """ELIG-8, ST-3: this policy holds as it stands at the hand-over."""
     transfer = clinic.ask()
-    clinic.change("UPDATE policies SET basis_required = 1")
+    clinic.change("UPDATE policies SET basis_required = true")
 
     assert clinic.accept(transfer).denied == "ELIG-8"
 
@@ -262,7 +262,7 @@ def test_elig_1_record_archived_meanwhile(clinic: Clinic, status: RecordStatus) 
 def test_elig_3_recipient_deactivated_meanwhile(clinic: Clinic) -> None:
     """ELIG-3, ROLE-1: who is no member any more accepts nothing; the denial is logged."""
     transfer = clinic.ask()
-    clinic.change("UPDATE members SET active = 0 WHERE id = :id", id=clinic.world.new_owner)
+    clinic.change("UPDATE members SET active = false WHERE id = :id", id=clinic.world.new_owner)
 
     result = clinic.accept(transfer)
 

@@ -1,6 +1,7 @@
 """What waits for a coordinator (ST-1), the deadline (ST-3) or an operator (ST-5); and what the log says."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from tests.integration.handover.clinic import DEADLINE, EVERYTHING, Clinic
 
 
 def _deactivate(clinic: Clinic, member: UUID) -> None:
-    clinic.change("UPDATE members SET active = 0 WHERE id = :id", id=member)
+    clinic.change("UPDATE members SET active = false WHERE id = :id", id=member)
 
 
 def _needs(clinic: Clinic, transfer: UUID) -> list[UUID]:
@@ -194,15 +195,19 @@ def test_st_3_a_policy_change_holds_from_the_next_asking(clinic: Clinic) -> None
     assert clinic.expire(second, after=timedelta(seconds=60)).state == "expired"
 
 
-def _lose_content(clinic: Clinic, transfer_of: UUID) -> tuple[str, ...]:
-    """Remove the bytes of one note behind the database's back; give the statement that brings them back."""
+def _lose_content(clinic: Clinic, transfer_of: UUID) -> dict[str, Any]:
+    """Remove the bytes of one note behind the database's back; give the row for ``_bring_back``."""
     ((organization, sha256, body),) = clinic.rows(
-        "SELECT c.organization_id, c.sha256, hex(c.body) FROM content c JOIN notes n ON n.sha256 = c.sha256"
-        " WHERE n.holding_id = :id AND n.author_only = 0 LIMIT 1",
+        "SELECT c.organization_id, c.sha256, c.body FROM content c JOIN notes n ON n.sha256 = c.sha256"
+        " WHERE n.holding_id = :id AND n.author_only = false LIMIT 1",
         id=transfer_of,
     )
-    clinic.tamper(f"DELETE FROM content WHERE sha256 = '{sha256}'")
-    return (f"INSERT INTO content VALUES ('{organization}', '{sha256}', X'{body}')",)
+    clinic.tamper("DELETE FROM content WHERE sha256 = :sha256", sha256=sha256)
+    return {"organization": UUID(organization), "sha256": sha256, "body": body}
+
+
+def _bring_back(clinic: Clinic, lost: dict[str, Any]) -> None:
+    clinic.tamper("INSERT INTO content VALUES (:organization, :sha256, :body)", **lost)
 
 
 def test_st_5_a_missing_byte(clinic: Clinic) -> None:
@@ -224,7 +229,7 @@ def test_st_5_a_missing_byte(clinic: Clinic) -> None:
     assert clinic.expire(transfer, after=timedelta(days=90)).state == "pending_acceptance"
     assert clinic.cancel(transfer).state == "cancelled"
     assert clinic.column(transfer, "stuck_cause") is None
-    clinic.tamper(*back)
+    _bring_back(clinic, back)
 
 
 def test_st_5_once_the_cause_is_gone_the_same_command_succeeds(clinic: Clinic) -> None:
@@ -234,7 +239,7 @@ def test_st_5_once_the_cause_is_gone_the_same_command_succeeds(clinic: Clinic) -
     back = _lose_content(clinic, full.holding)
     with pytest.raises(ApplicationError):
         clinic.accept(transfer, command_id=command)
-    clinic.tamper(*back)
+    _bring_back(clinic, back)
 
     assert clinic.accept(transfer, command_id=command).state == "accepted"
 
@@ -257,7 +262,7 @@ def test_st_5_only_the_new_owners_own_decision_is_undone_by_a_rule(clinic: Clini
     assert clinic.accept(transfer).denied == "VIS-11/no_longer"
 
     assert clinic.column(transfer, "stuck_cause") is None
-    clinic.tamper(*back)
+    _bring_back(clinic, back)
     assert clinic.expire(transfer).state == "expired"
 
 

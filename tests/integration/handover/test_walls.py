@@ -181,7 +181,7 @@ def test_st_5_a_decision_that_was_lost_with_its_workflow_stops_no_deadline(clini
 def test_st_1_a_cancel_that_waits_is_repeated(clinic: Clinic) -> None:
     """MOVE-3: a cancel that could not give the record back gets the same answer the second time."""
     transfer = clinic.ask(by=clinic.world.coordinator)
-    clinic.change("UPDATE members SET active = 0 WHERE id = :id", id=clinic.world.owner)
+    clinic.change("UPDATE members SET active = false WHERE id = :id", id=clinic.world.owner)
 
     first = clinic.cancel(transfer, by=clinic.world.coordinator)
     again = clinic.cancel(transfer, by=clinic.world.coordinator)
@@ -192,10 +192,9 @@ def test_st_1_a_cancel_that_waits_is_repeated(clinic: Clinic) -> None:
 def test_st_1_a_coordinator_who_refused_as_a_practitioner_still_decides(clinic: Clinic) -> None:
     """ST-1: the two hats of one person are two decisions."""
     both = clinic.colleague()
-    with clinic.database.write() as session:
-        session.connection().exec_driver_sql(
-            "INSERT INTO member_roles (member_id, role) VALUES (?, ?)", (str(both), Role.COORDINATOR.value)
-        )
+    clinic.change(
+        "INSERT INTO member_roles (member_id, role) VALUES (:id, :role)", id=both, role=Role.COORDINATOR.value
+    )
     transfer = clinic.ask(by=clinic.world.coordinator, to=both, options=Options())
     clinic.refuse(transfer, by=both)
 

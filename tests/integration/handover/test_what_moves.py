@@ -297,7 +297,7 @@ def test_an_item_id_is_the_same_in_every_holding(clinic: Clinic) -> None:
 
     def notes(holding: UUID) -> list[object]:
         return clinic.rows(
-            f"SELECT {columns} FROM notes WHERE holding_id = :id AND author_only = 0 ORDER BY item_id",
+            f"SELECT {columns} FROM notes WHERE holding_id = :id AND author_only = false ORDER BY item_id",
             id=holding,
         )
 

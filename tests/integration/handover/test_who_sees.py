@@ -1,5 +1,6 @@
 """Who sees what, before and after a hand-over (VIS-3 to VIS-12)."""
 
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -233,10 +234,11 @@ def test_vis_10_a_draft_whose_author_has_lost_access_is_read_by_the_new_owner(
         draft = build.note(session, full.holding, author_id=full.collaborator, state=NoteState.DRAFT)
     clinic.hand_over(record=full.record)
     if loss == "deactivated":
-        clinic.change("UPDATE members SET active = 0 WHERE id = :id", id=full.collaborator)
+        clinic.change("UPDATE members SET active = false WHERE id = :id", id=full.collaborator)
     else:
         clinic.change(
-            "UPDATE shares SET ended_at = '2041-01-01T00:00:00.000000Z' WHERE member_id = :id",
+            "UPDATE shares SET ended_at = :at WHERE member_id = :id",
+            at=datetime(2041, 1, 1, tzinfo=UTC),
             id=full.collaborator,
         )
 
@@ -304,4 +306,4 @@ def test_vis_8_same_bytes_in_two_organizations_are_two_contents(clinic: Clinic) 
 
     clinic.hand_over(EVERYTHING)
 
-    assert len(clinic.rows("SELECT 1 FROM content WHERE body = CAST('pareil' AS BLOB)")) == 2
+    assert len(clinic.rows("SELECT 1 FROM content WHERE body = :body", body=b"pareil")) == 2

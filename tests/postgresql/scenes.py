@@ -1,0 +1,217 @@
+"""
+What two people do at the same time: every command that changes what another one depends on.
+
+``StandIns`` holds the commands that the desk did not have yet when this was written: replace each by the
+desk's own where there is one. It takes the locks that the desk's own must take.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select, true, update
+from sqlalchemy.orm import Session
+
+from engine.activities.steps import Steps
+from engine.desk.base import Commands, Writing
+from engine.desk.desk import Desk
+from engine.errors import Denied, EngineError
+from engine.messages.transfer import Accept, Refuse, StepInput, StepResult, TransferRequest, Wake
+from engine.records.database import Database
+from engine.records.tables import Member, MemberRole, NoteState, Policy, Record, TextKind
+from engine.states.choices import Options, Purpose, RawDataChoice, Role, ShareLevel
+from tests import build
+from tests.build import BuiltRecord, World
+
+#: Older than any clock: a step then takes the clock's instant.
+_LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)
+_OPTIONS: Final = Options(include_confidential=True, raw_data=RawDataChoice.INCLUDE, keep_copy=False)
+
+
+class StandIns(Commands):
+    """Commands that the desk does not have yet."""
+
+    def deactivate(self, actor_id: UUID, member_id: UUID) -> None:
+        """Take a member's access away; an organization keeps an administrator (ROLE-1, ROLE-6)."""
+
+        def do(command: Writing) -> None:
+            command.role, command.subject_id = Role.ADMINISTRATOR, member_id
+            others = (
+                select(func.count())
+                .select_from(Member)
+                .join(MemberRole, MemberRole.member_id == Member.id)
+                .where(
+                    Member.organization_id == command.actor.organization_id,
+                    Member.active.is_(true()),
+                    MemberRole.role == Role.ADMINISTRATOR,
+                    Member.id != member_id,
+                )
+            )
+            if not command.session.scalar(others):
+                raise Denied("ROLE-1")
+            command.session.execute(update(Member).where(Member.id == member_id).values(active=False))
+
+        self._command(actor_id, "member.deactivate", do, changed=member_id, changes_roles=True)
+
+    def change_title(self, actor_id: UUID, member_id: UUID, title: str) -> None:
+        """Give a member another professional title."""
+
+        def do(command: Writing) -> None:
+            command.role, command.subject_id = Role.ADMINISTRATOR, member_id
+            command.session.execute(update(Member).where(Member.id == member_id).values(title=title))
+
+        self._command(actor_id, "member.title", do, changed=member_id)
+
+    def hold(self, actor_id: UUID, record_id: UUID) -> None:
+        """Put a record under legal hold (MOVE-11)."""
+
+        def do(command: Writing) -> None:
+            command.record(record_id, alone=True)
+            command.role = Role.PRACTITIONER
+            command.session.execute(update(Record).where(Record.id == record_id).values(legal_hold=True))
+
+        self._command(actor_id, "record.hold", do)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """
+    An organization with two records of one client and one owner: one is asked for, the other is free.
+
+    The new owner of both is the same; ``keep_copy`` is off and raw data are to move, so that a legal hold, a
+    title or a restriction each change what an acceptance does.
+    """
+
+    world: World
+    colleague: UUID
+    free: BuiltRecord
+    transfer: UUID
+    #: A draft of each record, for those who edit and sign.
+    drafts: dict[UUID, UUID]
+    #: Written before anything begins.
+    reason: UUID
+
+
+def scene(database: Database, *, hurried: bool = False) -> Scene:
+    """Set the scene; ``hurried``: the deadline has passed when this returns."""
+    with database.write() as session:
+        world = build.world(session)
+        if hurried:
+            _answer_within_a_second(session, world)
+        free = build.record(session, world.owner, [world.client])
+        drafts = {}
+        for record_id, holding in ((world.record, world.holding), free):
+            drafts[record_id] = build.note(session, holding, state=NoteState.DRAFT)
+            build.note(session, holding)
+            build.note(session, holding, confidential=True)
+            build.raw_datum(session, holding)
+            build.task(session, holding)
+        colleague = build.member(session, world.organization)
+        reason = build.text(session, world.new_owner, TextKind.REASON, "pas de place")
+    made = Scene(world=world, colleague=colleague, free=free, transfer=uuid4(), drafts=drafts, reason=reason)
+    assert told(Steps(database).open(_request(made, world.record, made.transfer))) == "done"
+    if hurried:
+        time.sleep(1.1)
+    return made
+
+
+def _answer_within_a_second(session: Session, world: World) -> None:
+    session.execute(
+        update(Policy).where(Policy.organization_id == world.organization).values(answer_within=1)
+    )
+
+
+def _request(of: Scene, record_id: UUID, transfer_id: UUID) -> StepInput[TransferRequest]:
+    request = TransferRequest(
+        transfer_id=transfer_id,
+        organization_id=of.world.organization,
+        record_id=record_id,
+        actor_id=of.world.owner,
+        to_id=of.world.new_owner,
+        purpose=Purpose.CONTINUITY,
+        options=_OPTIONS,
+    )
+    return StepInput(what=request, at=_LONG_AGO)
+
+
+def told(result: StepResult) -> str:
+    """Say how a step was answered."""
+    return result.denied or "done"
+
+
+#: A command in one session: who plays where, and "first" or "second" for what distinguishes two alike.
+Play = Callable[[Database, Scene, str], str]
+
+
+def _command(of: Scene) -> dict[str, Any]:
+    return {"transfer_id": of.transfer, "command_id": uuid4(), "actor_id": of.world.new_owner}
+
+
+def _accept(database: Database, of: Scene, _which: str) -> str:
+    return told(Steps(database).accept(StepInput(what=Accept(**_command(of)), at=_LONG_AGO)))
+
+
+def _refuse(database: Database, of: Scene, _which: str) -> str:
+    command = Refuse(**_command(of), reason_id=of.reason)
+    return told(Steps(database).refuse(StepInput(what=command, at=_LONG_AGO)))
+
+
+def _expire(database: Database, of: Scene, _which: str) -> str:
+    return told(Steps(database).expire(StepInput(what=Wake(transfer_id=of.transfer), at=_LONG_AGO)))
+
+
+def _ask(database: Database, of: Scene, _which: str) -> str:
+    return told(Steps(database).open(_request(of, of.free.record_id, uuid4())))
+
+
+def _at_the_desk(do: Callable[[Database, Scene, str], object]) -> Play:
+    def play(database: Database, of: Scene, which: str) -> str:
+        try:
+            do(database, of, which)
+        except EngineError as denial:
+            return denial.key
+        return "done"
+
+    return play
+
+
+def _on(record: Callable[[Scene], UUID]) -> dict[str, Play]:
+    return {
+        "edit": _at_the_desk(
+            lambda db, of, which: Desk(db).edit_note(
+                of.world.owner, record(of), of.drafts[record(of)], f"dit par {which}"
+            )
+        ),
+        "sign": _at_the_desk(
+            lambda db, of, _: Desk(db).sign_note(of.world.owner, record(of), of.drafts[record(of)])
+        ),
+        "share": _at_the_desk(
+            lambda db, of, _: Desk(db).share(of.world.owner, record(of), of.colleague, level=ShareLevel.READ)
+        ),
+        "hold": _at_the_desk(lambda db, of, _: StandIns(db).hold(of.world.owner, record(of))),
+    }
+
+
+#: On the record that is asked for.
+ON_FROZEN: Final = _on(lambda of: of.world.record)
+COMMANDS: Final[dict[str, Play]] = {
+    "accept": _accept,
+    "refuse": _refuse,
+    "expire": _expire,
+    "hand over": _ask,
+    "deactivate": _at_the_desk(
+        lambda db, of, _: StandIns(db).deactivate(of.world.administrator, of.world.new_owner)
+    ),
+    "restrict": _at_the_desk(
+        lambda db, of, _: Desk(db).restrict(
+            of.world.owner, of.free.record_id, member_id=of.world.new_owner, title=None, basis="demandé"
+        )
+    ),
+    "change title": _at_the_desk(
+        lambda db, of, _: StandIns(db).change_title(of.world.administrator, of.world.new_owner, "Conseillère")
+    ),
+    **_on(lambda of: of.free.record_id),
+}

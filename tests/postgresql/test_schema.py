@@ -1,0 +1,259 @@
+"""The schema on a server: it says what the models say, and refuses what SQLite's triggers refuse."""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from psycopg.errors import IntegrityConstraintViolation
+
+from engine.audit import log
+from engine.records.database import Database
+from engine.records.migrating import alembic_config
+from engine.records.tables import Base
+from engine.states.transfer import FINAL_STATES
+from tests import build
+from tests.postgresql.server import Server
+
+pytestmark = pytest.mark.postgresql
+
+VERSIONS: Final = Path(__file__).parents[2] / "engine/records/migrations/versions"
+ITEMS: Final[dict[str, Callable[..., UUID]]] = {
+    "notes": build.note,
+    "documents": build.document,
+    "raw_data": build.raw_datum,
+    "profiles": build.profile,
+    "invoices": build.invoice,
+    "tasks": build.task,
+    "memos": build.memo,
+}
+#: What another value is, by type.
+OTHER: Final = {
+    "uuid": "gen_random_uuid()",
+    "text": "'another'",
+    "boolean": "NOT {}",
+    "timestamp with time zone": "'2001-01-01T00:00:00Z'",
+}
+_SCHEMA: Final = """
+SELECT 'constraint ' || conrelid::regclass || ' ' || conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'index ' || indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'column ' || table_name || '.' || column_name, data_type || ' ' || is_nullable
+    FROM information_schema.columns WHERE table_schema = 'public'
+"""
+_TRIGGERS: Final = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+
+
+@dataclass
+class Sql:
+    """Raw statements, each refused or allowed; remembers which triggers have refused one."""
+
+    connection: "psycopg.Connection[Any]"
+    tried: set[str] = field(default_factory=set)
+
+    def allowed(self, statement: str, **given: Any) -> None:  # noqa: ANN401 - any column's value
+        with self.connection.transaction():
+            assert self.connection.execute(statement.encode(), given).rowcount > 0
+
+    def denied(self, rule: str, statement: str, **given: Any) -> None:  # noqa: ANN401
+        with pytest.raises(IntegrityConstraintViolation) as refused, self.connection.transaction():
+            self.connection.execute(statement.encode(), given)
+        assert str(refused.value.diag.message_primary).startswith(f"{rule}: ")
+        self.tried.add(str(refused.value.diag.message_detail))
+
+    def rows(self, query: str) -> set[tuple[Any, ...]]:
+        return set(self.connection.execute(query.encode()).fetchall())
+
+
+@pytest.fixture
+def sql(postgresql: Server, name: str) -> Iterator[Sql]:
+    with postgresql.connect(name) as connection:
+        yield Sql(connection)
+
+
+def schema(server: Server, name: str) -> dict[str, str]:
+    """Read every column, constraint and index, as the server words them."""
+    with server.connect(name) as connection:
+        found = dict(connection.execute(_SCHEMA).fetchall())
+    return {key: words for key, words in found.items() if "alembic_version" not in key}
+
+
+class TestMigration:
+    def test_models_and_migrations_do_not_differ(
+        self, postgresql: Server, database: Database, name: str, empty: str
+    ) -> None:
+        with database.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, Base.metadata) == []
+        modelled = Database(postgresql.url(empty))
+        with modelled.engine.connect().execution_options(passation_write=True) as connection:
+            Base.metadata.create_all(connection)
+            connection.commit()
+        modelled.close()
+
+        assert schema(postgresql, empty) == schema(postgresql, name)
+
+    def test_downgrade_leaves_nothing_and_upgrade_brings_it_back(
+        self, postgresql: Server, database: Database, name: str, sql: Sql
+    ) -> None:
+        before, triggers = schema(postgresql, name), sql.rows(_TRIGGERS)
+        with database.write() as session:
+            command.downgrade(alembic_config(session.connection()), "base")
+
+        assert schema(postgresql, name) == {}
+        assert sql.rows("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace") == set()
+        database.upgrade()
+        assert (before, triggers) == (schema(postgresql, name), sql.rows(_TRIGGERS))
+
+    def test_every_trigger_of_sqlite_has_its_like(self, database_template: Path, sql: Sql) -> None:
+        """But those against INSERT OR REPLACE, which is SQLite's own: there the unique keys refuse."""
+        with closing(sqlite3.connect(database_template)) as file:
+            found = file.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        wanted = {name for (name,) in found if not name.endswith("_replaced")} - {"transfers_second"}
+
+        assert len(wanted) > 40
+        assert wanted <= {name for (name,) in sql.rows(_TRIGGERS)}
+
+
+def test_every_trigger_refuses_what_it_must_and_nothing_else(database: Database, sql: Sql) -> None:
+    """AUD-1, AUD-2, ELIG-4, MOVE-2, MOVE-4 to MOVE-6, ST-T, VIS-5: each trigger is met at least once."""
+    with database.write() as session:
+        world = build.world(session)
+        closed = build.record(session, world.owner)
+        for holding in (world.holding, closed.holding_id):
+            for make in ITEMS.values():
+                make(session, holding)
+        appointments = {
+            holding: build.appointment(session, record, world.owner)
+            for record, holding in ((world.record, world.holding), closed)
+        }
+        assert len(appointments) == 2
+        transfer = build.transfer(session, world.record, world.new_owner)
+        build.manifest_line(session, transfer, uuid4())
+        build.restriction(session, world.client, world.owner, title="Avocate")
+        entry = log.Entry(
+            organization_id=world.organization, at=build.NOW, action="a", command_id=uuid4(), role="owner"
+        )
+        log.append(session, entry)
+
+    _log_and_content(sql)
+    sql.allowed("UPDATE notes SET confidential = true WHERE holding_id = %(live)s", live=world.holding)
+    for column, other in (
+        ("sha256", "'other'"),
+        ("author_id", "gen_random_uuid()"),
+        ("created_at", "now()"),
+        ("signed_at", "NULL"),
+        ("state", "'draft'"),
+    ):
+        sql.denied("VIS-5", f"UPDATE notes SET {column} = {other}")
+    for table in (*ITEMS, "appointments"):
+        _live_items(sql, table, world.holding)
+    _live_holding(sql, world.holding)
+    sql.allowed(
+        "UPDATE holdings SET state = 'archived', until_at = now() WHERE id = %(id)s", id=closed.holding_id
+    )
+    for table in (*ITEMS, "appointments"):
+        _closed_items(sql, table, closed.holding_id)
+    _closed_holding(sql, closed.holding_id)
+    _transfer(sql)
+    _restriction(sql)
+
+    assert sql.tried == {name for (name,) in sql.rows(_TRIGGERS)}
+
+
+def _log_and_content(sql: Sql) -> None:
+    for table, rule in (("events", "AUD-2"), ("manifest", "MOVE-5")):
+        sql.denied(rule, f"UPDATE {table} SET outcome = outcome")
+        sql.denied(rule, f"DELETE FROM {table}")
+        sql.denied(rule, f"TRUNCATE {table}")
+    sql.denied("MOVE-5", "UPDATE content SET body = body")
+    sql.denied("MOVE-5", "TRUNCATE content CASCADE")
+    sql.denied(
+        "MOVE-5",
+        "INSERT INTO content SELECT * FROM content"
+        " ON CONFLICT (organization_id, sha256) DO UPDATE SET body = 'forged'",
+    )
+
+
+def _live_items(sql: Sql, table: str, holding: Any) -> None:  # noqa: ANN401
+    of = f"{table} WHERE holding_id = %(holding)s"
+    sql.denied("MOVE-5", f"UPDATE {table} SET item_id = gen_random_uuid()")
+    if table != "appointments":
+        sql.denied("MOVE-5", f"UPDATE {table} SET holding_id = gen_random_uuid()")
+    sql.denied("MOVE-4", f"TRUNCATE {table}")
+    sql.allowed(f"UPDATE {of.replace(' WHERE', ' SET created_at = created_at WHERE')}", holding=holding)
+    sql.allowed(f"DELETE FROM {of}", holding=holding)
+
+
+def _closed_items(sql: Sql, table: str, holding: Any) -> None:  # noqa: ANN401
+    for (column,) in sql.rows(
+        f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'"
+    ):
+        sql.denied("MOVE-4", f"UPDATE {table} SET {column} = {column}")
+    sql.denied("MOVE-4", f"DELETE FROM {table} WHERE holding_id = %(holding)s", holding=holding)
+    sql.denied("MOVE-4", f"INSERT INTO {table} SELECT * FROM {table}")
+
+
+def _live_holding(sql: Sql, holding: Any) -> None:  # noqa: ANN401
+    where = "WHERE id = %(id)s"
+    for column in ("id", "owner_id", "record_id", "organization_id"):
+        sql.denied("MOVE-2", f"UPDATE holdings SET {column} = gen_random_uuid() {where}", id=holding)
+    sql.denied("MOVE-2", f"UPDATE holdings SET from_at = now() {where}", id=holding)
+    sql.denied("MOVE-6", "DELETE FROM holdings")
+    sql.denied("MOVE-6", "TRUNCATE holdings CASCADE")
+    sql.allowed(f"UPDATE holdings SET title = 'Autre', email = NULL {where}", id=holding)
+
+
+def _closed_holding(sql: Sql, holding: Any) -> None:  # noqa: ANN401
+    where = "WHERE id = %(id)s"
+    columns = sql.rows(
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'holdings'"
+    )
+    for column, kind in columns - {("state", "text")}:
+        other = OTHER[kind].format(column)
+        sql.denied("MOVE-4", f"UPDATE holdings SET {column} = {other} {where}", id=holding)
+    sql.denied("MOVE-4", f"UPDATE holdings SET state = 'live' {where}", id=holding)
+    sql.denied("MOVE-6", f"UPDATE holdings SET state = 'quarantined' {where}", id=holding)
+    sql.allowed(f"UPDATE holdings SET state = 'destroyed' {where}", id=holding)
+    sql.denied("MOVE-6", f"UPDATE holdings SET state = 'archived' {where}", id=holding)
+    for table in ITEMS:
+        sql.allowed(f"DELETE FROM {table} WHERE holding_id = %(id)s", id=holding)
+
+
+def _transfer(sql: Sql) -> None:
+    for column in ("id", "organization_id", "record_id", "from_id", "asked_by_id", "bulk_id"):
+        sql.denied("AUD-1", f"UPDATE transfers SET {column} = gen_random_uuid()")
+    for column in ("asked_role", "purpose"):
+        sql.denied("AUD-1", f"UPDATE transfers SET {column} = 'another'")
+    sql.denied("AUD-1", "DELETE FROM transfers")
+    sql.denied("AUD-1", "TRUNCATE transfers CASCADE")
+    sql.allowed("UPDATE transfers SET state = 'accepted', version = version + 1")
+    for state in sorted(FINAL_STATES):
+        if state.value != "accepted":
+            sql.denied("ST-T", f"UPDATE transfers SET state = '{state.value}'")
+    sql.denied("ST-T", "UPDATE transfers SET state = 'pending_acceptance'")
+
+
+def _restriction(sql: Sql) -> None:
+    for column in ("id", "client_id", "member_id", "set_by_id"):
+        sql.denied("ELIG-4", f"UPDATE restrictions SET {column} = gen_random_uuid()")
+    for column, other in (("title", "'another'"), ("basis", "'another'"), ("set_at", "now()")):
+        sql.denied("ELIG-4", f"UPDATE restrictions SET {column} = {other}")
+    sql.denied("ELIG-4", "DELETE FROM restrictions")
+    sql.denied("ELIG-4", "TRUNCATE restrictions")
+    sql.allowed("UPDATE restrictions SET ended_at = now(), ended_by_id = set_by_id")
+    sql.denied("ELIG-4", "UPDATE restrictions SET ended_at = NULL, ended_by_id = NULL")
+
+
+def test_every_refusal_begins_with_its_rule(sql: Sql) -> None:
+    found = sql.rows("SELECT encode(tgargs, 'escape') FROM pg_trigger WHERE NOT tgisinternal")
+    assert all(re.match(r"[A-Z]+-[0-9T]+: ", words) for (words,) in found)
