@@ -229,9 +229,11 @@ class Service:
             extra={"step": step, "transfer_id": str(what.transfer_id), "rule": denial.key},
         )
 
+        attempt = None if keyed else uuid4()
+
         def write() -> None:
             with self._database.write() as session:
-                denials.write_quick(session, step, what, denial, datetime.now(UTC), keyed=keyed)
+                denials.write_quick(session, step, what, denial, datetime.now(UTC), attempt=attempt)
 
         patiently(write, self._patience)
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
@@ -46,16 +46,17 @@ def write(session: Session, step: Step, what: What, denial: EngineError, at: dat
 
 
 def write_quick(
-    session: Session, step: Step, what: What, denial: EngineError, at: datetime, *, keyed: bool
+    session: Session, step: Step, what: What, denial: EngineError, at: datetime, *, attempt: UUID | None
 ) -> None:
     """
     Write a denial that came before any step, and leaves no transfer.
 
-    ``keyed``: its sender chose a key, and is answered so for good (MOVE-3); without one the next try is new.
+    ``attempt`` names a request without a key, whose next try is new. With ``None`` its sender chose a key,
+    and is answered so for good (MOVE-3).
     """
     if isinstance(what, TransferRequest):
-        command_id = _command_id(session, what, denial) if keyed else uuid4()
-        if command_id is not None:
+        command_id = attempt or _command_id(session, what, denial)
+        if command_id is not None and log.outcome_of(session, command_id, Step.OPEN) is None:
             _request(session, what, denial, at, command_id, row=False)
     else:
         write(session, step, what, denial, at)

@@ -5,9 +5,11 @@ import os
 import pwd
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from sqlalchemy import URL
 
@@ -58,6 +60,16 @@ class Server:
     def stop(self, mode: str = "immediate") -> None:
         """Stop: ``fast`` ends the sessions and writes all, ``immediate`` is a crash that says goodbye."""
         self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
+
+    def kill(self) -> None:
+        """Kill every process of the server (SIGKILL), the first one first, and return when all are dead."""
+        first = psutil.Process(self.pid)
+        all_of_them = [first, *first.children(recursive=True)]
+        for process in all_of_them:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        _, alive = psutil.wait_procs(all_of_them, timeout=10)
+        assert not alive
 
     @property
     def pid(self) -> int:
