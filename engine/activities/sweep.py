@@ -16,10 +16,12 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from engine.messages.search_attributes import TRANSFER_STATE
 from engine.messages.sweep import SWEEP, SweepResult
 from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, transfer_id_of, workflow_id
 from engine.records import facts, transfers
 from engine.records.database import Database
+from engine.states.transfer import TransferState
 
 #: How long a workflow may need until its first step has written the row.
 _FIRST_STEP = timedelta(minutes=10)
@@ -41,10 +43,11 @@ class Sweeping:
 
 
 async def reconcile(client: Client, database: Database, task_queue: str) -> SweepResult:
-    """Start again what is open without a workflow, wake what runs without an open row, drop unused texts."""
-    open_ids = {workflow_id(found): found for found in await asyncio.to_thread(_open_ids, database)}
+    """Start again what is open without a workflow, wake what runs behind its row, drop unused texts."""
+    states = await asyncio.to_thread(_open_states, database)
+    open_ids = {workflow_id(found): found for found in states}
     running = {
-        found.id: found.start_time
+        found.id: found
         async for found in client.list_workflows(
             f'WorkflowType = "{WORKFLOW}" AND ExecutionStatus = "Running" AND TaskQueue = "{task_queue}"'
         )
@@ -63,12 +66,21 @@ async def reconcile(client: Client, database: Database, task_queue: str) -> Swee
     begun = datetime.now(UTC) - _FIRST_STEP
     others = sorted(running.keys() - open_ids.keys())
     final = await asyncio.to_thread(_final_among, database, others)
-    ended = [found for found in others if found in final or running[found] < begun]
-    for found in ended:
+    ended = [found for found in others if found in final or running[found].start_time < begun]
+    # A row that the desk moved on (ST-4), or a step before a crash: the workflow shows an earlier state.
+    behind = [
+        found
+        for found in sorted(open_ids.keys() & running.keys())
+        if running[found].typed_search_attributes.get(TRANSFER_STATE) not in {None, states[open_ids[found]]}
+    ]
+    for found in [*ended, *behind]:
         await _wake(client, found)
     swept = await asyncio.to_thread(_sweep_texts, database)
     return SweepResult(
-        open_transfers=len(open_ids), restarted=len(missing), woken=len(ended), texts_swept=swept
+        open_transfers=len(open_ids),
+        restarted=len(missing),
+        woken=len(ended) + len(behind),
+        texts_swept=swept,
     )
 
 
@@ -92,9 +104,9 @@ def _is_final(session: Session, workflow: str) -> bool:
         return False
 
 
-def _open_ids(database: Database) -> list[UUID]:
+def _open_states(database: Database) -> dict[UUID, TransferState]:
     with database.read() as session:
-        return list(transfers.open_ids(session))
+        return transfers.open_states(session)
 
 
 def request_of(session: Session, transfer_id: UUID) -> TransferRequest:

@@ -27,6 +27,7 @@ class ClientsDesk(Commands):
         """
 
         def do(command: Writing) -> list[RestrictionView]:
+            locks.lock_policy(command.session, command.actor.organization_id)
             locks.lock_records_of_clients(command.session, record_id)
             record = command.record(record_id, alone=True)
             command.role = rules.check_restrict(command.actor, record)

@@ -24,7 +24,7 @@ def noticed(command: Writing, transfer_ids: Iterable[UUID]) -> Iterator[None]:
     """
     Look at pending transfers before and after a change, and notice those whose new owner it stops.
 
-    The row is the truth: the transfer's workflow, which is not asked, reads it at its next wake-up.
+    The row is the truth: the sweep wakes the transfer's workflow, which reads it.
     """
     found = _held(command.session, transfer_ids)
     before = {transfer.id: _stopped_by(command.session, transfer) for transfer in found}

@@ -14,7 +14,7 @@ class SweepResult(Message):
     open_transfers: int
     #: Open rows that had no running workflow: started again from the row.
     restarted: int
-    #: Running workflows whose row is final: woken, to read it and end.
+    #: Running workflows whose row is final or further on: woken, to read it.
     woken: int
     #: Free texts that no transfer came to use.
     texts_swept: int

@@ -95,6 +95,12 @@ def is_final(session: Session, transfer_id: UUID) -> bool:
     return session.scalar(query) in FINAL_STATES
 
 
+def open_states(session: Session) -> dict[UUID, TransferState]:
+    """Give the state of every open transfer."""
+    rows = session.execute(select(Transfer.id, Transfer.state).where(Transfer.state.in_(OPEN_STATES)))
+    return {row.id: row.state for row in rows}
+
+
 def open_ids(session: Session) -> Sequence[UUID]:
     """Give the ids of every open transfer."""
     return session.scalars(select(Transfer.id).where(Transfer.state.in_(OPEN_STATES))).all()

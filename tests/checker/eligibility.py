@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.checker.base import Rows, rule
-from tests.checker.titles import allows_raw_data, folded, policy_changed_since
+from tests.checker.titles import (
+    allows_raw_data,
+    folded,
+    policy_changed_since,
+    raw_data_choices_changed_since,
+    title_changed_since,
+)
 
 
 @rule("ELIG-3")
@@ -20,14 +26,16 @@ def handed_to_somebody_who_cannot_hold(db: sqlite3.Connection) -> Rows:
 @rule("ELIG-4")
 def handed_to_a_restricted_member(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Nobody whom the client's list named at the hand-over, or whose title it named, became the owner."""
-    for transfer_id, member_id, title, restricted_id, restricted_title in db.execute("""
-        SELECT t.id, t.to_id, m.title, x.member_id, x.title FROM transfers t JOIN members m ON m.id = t.to_id
+    for transfer_id, member_id, at, title, restricted_id, restricted_title in db.execute("""
+        SELECT t.id, t.to_id, t.decided_at, m.title, x.member_id, x.title
+        FROM transfers t JOIN members m ON m.id = t.to_id
         JOIN record_clients rc ON rc.record_id = t.record_id
         JOIN restrictions x ON x.client_id = rc.client_id AND x.set_at <= t.decided_at
             AND (x.ended_at IS NULL OR x.ended_at > t.decided_at)
         WHERE t.state = 'accepted'
-    """):
-        if restricted_id == member_id or (restricted_title and folded(restricted_title) == folded(title)):
+    """).fetchall():
+        by_title = restricted_title and folded(restricted_title) == folded(title)
+        if restricted_id == member_id or (by_title and not title_changed_since(db, member_id, at)):
             yield transfer_id, member_id
 
 
@@ -50,7 +58,7 @@ def raw_data_to_a_title_not_on_the_list(db: sqlite3.Connection) -> Iterator[tupl
         JOIN manifest m ON m.transfer_id = h.transfer_id
         WHERE m.item_class = 'raw_data' AND m.outcome = 'moved'
     """).fetchall():
-        if not policy_changed_since(db, organization_id, at) and not allows_raw_data(
+        if not raw_data_choices_changed_since(db, organization_id, to_id, at) and not allows_raw_data(
             db, organization_id, to_id
         ):
             yield transfer_id, to_id

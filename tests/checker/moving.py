@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.checker.base import Rows, rule
-from tests.checker.titles import allows_raw_data, policy_changed_since
+from tests.checker.titles import allows_raw_data, raw_data_choices_changed_since
 
 #: MOVE-T, by hand: what moves always, and what moves never.
 ALWAYS = {"details", "note", "document", "draft_note", "profile", "collaborator_confidential",
@@ -160,7 +160,7 @@ def _raw_data_may_move(
     db: sqlite3.Connection, transfer_id: str, organization_id: str, at: str, to_id: str
 ) -> bool:
     """ELIG-5 by today's title and list; where the list may have been another one, by what was done."""
-    if not policy_changed_since(db, organization_id, at):
+    if not raw_data_choices_changed_since(db, organization_id, to_id, at):
         return allows_raw_data(db, organization_id, to_id)
     moved = "SELECT 1 FROM manifest WHERE transfer_id = ? AND item_class = 'raw_data' AND outcome = 'moved'"
     return db.execute(moved, (transfer_id,)).fetchone() is not None

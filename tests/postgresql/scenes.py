@@ -1,9 +1,4 @@
-"""
-What two people do at the same time: every command that changes what another one depends on.
-
-``StandIns`` holds the commands that the desk did not have yet when this was written: replace each by the
-desk's own where there is one. It takes the locks that the desk's own must take.
-"""
+"""What two people do at the same time: every command that changes what another one depends on."""
 
 import time
 from collections.abc import Callable
@@ -12,58 +7,22 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, true, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from engine.activities.steps import Steps
-from engine.desk.base import Commands, Writing
 from engine.desk.desk import Desk
-from engine.errors import Denied, EngineError
+from engine.errors import EngineError
 from engine.messages.transfer import Accept, Refuse, StepInput, StepResult, TransferRequest, Wake
 from engine.records.database import Database
-from engine.records.tables import Member, MemberRole, NoteState, Policy, TextKind
-from engine.states.choices import Options, Purpose, RawDataChoice, Role, ShareLevel
+from engine.records.tables import NoteState, Policy, TextKind
+from engine.states.choices import Options, Purpose, RawDataChoice, ShareLevel
 from tests import build
 from tests.build import BuiltRecord, World
 
 #: Older than any clock: a step then takes the clock's instant.
 _LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _OPTIONS: Final = Options(include_confidential=True, raw_data=RawDataChoice.INCLUDE, keep_copy=False)
-
-
-class StandIns(Commands):
-    """Commands that the desk does not have yet."""
-
-    def deactivate(self, actor_id: UUID, member_id: UUID) -> None:
-        """Take a member's access away; an organization keeps an administrator (ROLE-1, ROLE-6)."""
-
-        def do(command: Writing) -> None:
-            command.role, command.subject_id = Role.ADMINISTRATOR, member_id
-            others = (
-                select(func.count())
-                .select_from(Member)
-                .join(MemberRole, MemberRole.member_id == Member.id)
-                .where(
-                    Member.organization_id == command.actor.organization_id,
-                    Member.active.is_(true()),
-                    MemberRole.role == Role.ADMINISTRATOR,
-                    Member.id != member_id,
-                )
-            )
-            if not command.session.scalar(others):
-                raise Denied("ROLE-1")
-            command.session.execute(update(Member).where(Member.id == member_id).values(active=False))
-
-        self._command(actor_id, "member.deactivate", do, changed=member_id, changes_roles=True)
-
-    def change_title(self, actor_id: UUID, member_id: UUID, title: str) -> None:
-        """Give a member another professional title."""
-
-        def do(command: Writing) -> None:
-            command.role, command.subject_id = Role.ADMINISTRATOR, member_id
-            command.session.execute(update(Member).where(Member.id == member_id).values(title=title))
-
-        self._command(actor_id, "member.title", do, changed=member_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +152,7 @@ COMMANDS: Final[dict[str, Play]] = {
     "expire": _expire,
     "hand over": _ask,
     "deactivate": _at_the_desk(
-        lambda db, of, _: StandIns(db).deactivate(of.world.administrator, of.world.new_owner)
+        lambda db, of, _: Desk(db).deactivate(of.world.administrator, of.world.new_owner)
     ),
     "restrict": _at_the_desk(
         lambda db, of, _: Desk(db).restrict(
@@ -201,7 +160,7 @@ COMMANDS: Final[dict[str, Play]] = {
         )
     ),
     "change title": _at_the_desk(
-        lambda db, of, _: StandIns(db).change_title(of.world.administrator, of.world.new_owner, "Conseillère")
+        lambda db, of, _: Desk(db).set_title(of.world.administrator, of.world.new_owner, "Conseillère")
     ),
     **_on(lambda of: of.free.record_id),
 }

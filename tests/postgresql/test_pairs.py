@@ -23,7 +23,7 @@ from engine.records.database import Database
 from engine.states.choices import Role
 from tests.checker.checking import check
 from tests.postgresql.places import Place
-from tests.postgresql.scenes import COMMANDS, ON_FROZEN, Play, Scene, StandIns, scene
+from tests.postgresql.scenes import COMMANDS, ON_FROZEN, Play, Scene, scene
 from tests.postgresql.server import Server
 
 pytestmark = pytest.mark.postgresql
@@ -205,7 +205,7 @@ def test_two_administrators_who_remove_each_other_leave_one(
     def removes(who: UUID, whom: UUID) -> Callable[[Database], str]:
         def play(own: Database) -> str:
             try:
-                StandIns(own).deactivate(who, whom)
+                Desk(own).deactivate(who, whom)
             except EngineError as denial:
                 return denial.key
             return "done"

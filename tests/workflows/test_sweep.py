@@ -182,3 +182,26 @@ async def test_a_terminated_workflow_fails_whoever_waits_for_its_result(clinic: 
 
     assert (await handle.describe()).status is WorkflowExecutionStatus.TERMINATED
     assert clinic.state(asked.id) is TransferState.PENDING_ACCEPTANCE
+
+
+async def test_a_row_that_the_desk_moved_on_is_followed(clinic: Clinic) -> None:
+    """ST-4: whoever is asked loses their access; the row waits for a coordinator, then its workflow too."""
+    who = clinic.members
+    asked = await clinic.request(by=who.coordinator)
+    clinic.desk.deactivate(who.administrator, who.new_owner)
+    assert clinic.state(asked.id) is TransferState.COORDINATOR_OVERRIDE
+
+    await eventually(lambda: clinic.swept(woken=1))
+
+    async def follows() -> bool:
+        return TransferState.COORDINATOR_OVERRIDE.value in await clinic.details(asked.id)
+
+    await eventually(follows)
+    await eventually(lambda: clinic.swept(woken=0))
+    assert clinic.events(asked.id) == [
+        "transfer.open",
+        "transfer.lost_eligibility ELIG-3/inactive",
+        "transfer.escalate ELIG-3/inactive",
+    ]
+    cancelled = await clinic.service.cancel(who.owner, asked.id)
+    assert cancelled.state is TransferState.CANCELLED

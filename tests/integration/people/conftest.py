@@ -1,11 +1,8 @@
 """A clinic with its desk, and another organization beyond the wall; every test ends with the checker."""
 
-from pathlib import Path
-
 import pytest
 
 from engine.desk.desk import Desk
-from engine.records.database import Database
 from tests.integration.handover.clinic import Clinic
 from tests.integration.handover.conftest import _rules_hold, clinic, database
 
@@ -19,7 +16,6 @@ def desk(clinic: Clinic) -> Desk:
 
 
 @pytest.fixture
-def elsewhere(database: Database, database_file: Path) -> Clinic:
+def elsewhere(clinic: Clinic) -> Clinic:
     """Another organization in the same database (VIS-8)."""
-    assert database_file.exists()
-    return Clinic(database)
+    return Clinic(clinic.database)

@@ -28,19 +28,20 @@ def upgrade() -> None:
     )
     op.add_column("restrictions", sa.Column("ended_at", Instant(), nullable=True))
     op.add_column("restrictions", sa.Column("ended_by_id", Id(), nullable=True))
-    triggers = _SQLITE if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL
-    for statement in triggers:
-        op.execute(statement)
+    on_sqlite = op.get_bind().dialect.name == "sqlite"
+    for name, event, message, when in _SQLITE if on_sqlite else _POSTGRESQL:
+        refuse = (
+            f"FOR EACH ROW {when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            if on_sqlite
+            else f"{when} EXECUTE FUNCTION passation_refuse('{message}')"
+        )
+        op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON restrictions {refuse}")
 
 
 def downgrade() -> None:
-    if op.get_bind().dialect.name == "sqlite":
-        for name in ("restrictions_updated", "restrictions_deleted", "restrictions_replaced"):
-            op.execute(f"DROP TRIGGER {name}")
-    else:
-        for name in ("restrictions_updated", "restrictions_deleted"):
-            op.execute(f"DROP TRIGGER {name} ON restrictions")
-            op.execute(f"DROP FUNCTION {name}()")
+    on_sqlite = op.get_bind().dialect.name == "sqlite"
+    for name, *_ in _SQLITE if on_sqlite else _POSTGRESQL:
+        op.execute(f"DROP TRIGGER {name}" if on_sqlite else f"DROP TRIGGER {name} ON restrictions")
     # What was ended would be in force again: it goes.
     op.execute("DELETE FROM restrictions WHERE ended_at IS NOT NULL")
     op.drop_column("restrictions", "ended_by_id")
@@ -53,31 +54,16 @@ def _changed(distinct: str) -> str:
     return " OR ".join(f"NEW.{column} {distinct} OLD.{column}" for column in _FIXED)
 
 
-def _sqlite(name: str, event: str, message: str, when: str = "") -> str:
-    return (
-        f"CREATE TRIGGER {name} BEFORE {event} ON restrictions FOR EACH ROW {when} "
-        f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-    )
-
-
-def _postgresql(name: str, event: str, message: str, when: str = "") -> tuple[str, str]:
-    raised = f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';"
-    return (
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {raised} END $$",
-        f"CREATE TRIGGER {name} BEFORE {event} ON restrictions FOR EACH ROW {when} EXECUTE FUNCTION {name}()",
-    )
-
-
 _SQLITE = (
-    _sqlite(
+    (
         "restrictions_updated",
         "UPDATE",
         _REWRITTEN,
         f"WHEN OLD.ended_at IS NOT NULL OR {_changed('IS NOT')}",
     ),
-    _sqlite("restrictions_deleted", "DELETE", _DELETED),
+    ("restrictions_deleted", "DELETE", _DELETED, ""),
     # INSERT OR REPLACE removes a row without asking its DELETE trigger, unless recursive_triggers is on.
-    _sqlite(
+    (
         "restrictions_replaced",
         "INSERT",
         _REWRITTEN,
@@ -85,11 +71,12 @@ _SQLITE = (
     ),
 )
 _POSTGRESQL = (
-    *_postgresql(
+    (
         "restrictions_updated",
         "UPDATE",
         _REWRITTEN,
-        f"WHEN (OLD.ended_at IS NOT NULL OR {_changed('IS DISTINCT FROM')})",
+        f"FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL OR {_changed('IS DISTINCT FROM')})",
     ),
-    *_postgresql("restrictions_deleted", "DELETE", _DELETED),
+    ("restrictions_deleted", "DELETE", _DELETED, "FOR EACH ROW"),
+    ("restrictions_emptied", "TRUNCATE", _DELETED, "FOR EACH STATEMENT"),
 )

@@ -38,6 +38,13 @@ def downgrade() -> None:
     else:
         op.execute(_postgresql("manifest_updated", "UPDATE", "manifest", _MANIFEST))
         op.execute("DROP FUNCTION seals_too_late()")
+        # 0001's trigger goes on without what this migration brought.
+        op.execute("DROP TRIGGER manifest_updated ON manifest")
+        op.execute(
+            "CREATE TRIGGER manifest_updated BEFORE UPDATE ON manifest FOR EACH ROW "
+            f"EXECUTE FUNCTION passation_refuse('{_MANIFEST}')"
+        )
+        op.execute("DROP FUNCTION refuse_0006()")
 
 
 def _tables() -> None:
