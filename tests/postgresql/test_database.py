@@ -233,7 +233,7 @@ class TestUpgrade:
         with postgresql.connect(empty) as other:
             other.execute("CREATE TABLE customers (id int)")
         foreign = Database(postgresql.url(empty))
-        with unavailable():
+        with unavailable("database_foreign"):
             foreign.upgrade()
         with postgresql.connect(empty) as other:
             rows = other.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
