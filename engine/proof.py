@@ -1,7 +1,7 @@
 """
 What a receipt says and how it is verified, by hand or by this, with no database and no server (AUD-4).
 
-``docs/proof.md`` says the same in words; whoever changes one changes the other, and the format's number.
+Whoever changes what is hashed or signed changes the format's number.
 """
 
 import hashlib

@@ -30,12 +30,11 @@ from engine.records.tables import (
     Profile,
     RawDatum,
     Record,
-    Share,
     Task,
 )
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts
-from engine.states.choices import Role, ShareLevel
+from engine.states.choices import Role
 
 #: How many rows one statement writes or asks for.
 _AT_ONCE: Final = 500
@@ -278,54 +277,6 @@ def write_things(
             session.execute(insert(model), some)
     _remember(session, organization_id, source, now, holding.record_id, remembered)
     return counts
-
-
-def remember_share(
-    session: Session,
-    holding: Holding,
-    member_id: UUID,
-    *,
-    source: str,
-    key: Key,
-    sha256: str,
-    level: ShareLevel,
-    now: datetime,
-) -> bool:
-    """Share a record with a colleague who has no access yet, and remember why."""
-    current = exists().where(
-        Share.record_id == holding.record_id, Share.member_id == member_id, Share.ended_at.is_(None)
-    )
-    if member_id == holding.owner_id or session.scalar(select(current)):
-        return False
-    share_id = uuid5(holding.id, f"{source}/{key[0]}/{key[1]}/share")
-    session.execute(
-        insert(Share).values(
-            id=share_id,
-            record_id=holding.record_id,
-            member_id=member_id,
-            level=level,
-            approval=False,
-            since=now,
-        )
-    )
-    remember(session, holding, Became.SHARE, share_id, source=source, key=key, sha256=sha256, now=now)
-    return True
-
-
-def remember(
-    session: Session,
-    holding: Holding,
-    became: Became,
-    became_id: UUID,
-    *,
-    source: str,
-    key: Key,
-    sha256: str,
-    now: datetime,
-) -> None:
-    """Remember what one resource became."""
-    line = (key, became, became_id, sha256)
-    _remember(session, holding.organization_id, source, now, holding.record_id, [line])
 
 
 _MODELS: Final[Mapping[Became, type[Any]]] = {
