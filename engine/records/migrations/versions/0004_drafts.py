@@ -29,6 +29,11 @@ def upgrade() -> None:
     _holds()
     for name, (table, events, condition, message) in _TRIGGERS.items():
         _create_trigger(name, table, events, condition, message)
+    if op.get_bind().dialect.name != "sqlite":
+        op.execute(
+            "CREATE TRIGGER holds_emptied BEFORE TRUNCATE ON holds FOR EACH STATEMENT "
+            "EXECUTE FUNCTION passation_refuse('MOVE-11: a hold is never deleted')"
+        )
 
 
 def downgrade() -> None:
@@ -288,8 +293,8 @@ def _create_trigger(name: str, table: str, event: str, condition: str, message: 
     op.execute(
         sa.text(
             f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            f" IF {condition} THEN RAISE EXCEPTION '{message}' USING ERRCODE = 'restrict_violation'; END IF;"
-            f" RETURN {kept}; END $$".replace(":", r"\:")
+            f" IF {condition} THEN RAISE EXCEPTION USING MESSAGE = '{message}', DETAIL = TG_NAME,"
+            f" ERRCODE = 'integrity_constraint_violation'; END IF; RETURN {kept}; END $$".replace(":", r"\:")
         )
     )
     op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")

@@ -46,8 +46,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("emergencies")
-    if op.get_bind().dialect.name != "sqlite":
-        op.execute("DROP FUNCTION emergencies_kept()")
 
 
 def _guard_on_sqlite() -> None:
@@ -65,15 +63,12 @@ def _guard_on_sqlite() -> None:
 
 
 def _guard_on_postgresql() -> None:
-    op.execute(
-        "CREATE FUNCTION emergencies_kept() RETURNS trigger LANGUAGE plpgsql AS $$"
-        f" BEGIN RAISE EXCEPTION '{_MESSAGE}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
-    )
-    op.execute(
-        "CREATE TRIGGER emergencies_kept BEFORE UPDATE OR DELETE ON emergencies"
-        " FOR EACH ROW EXECUTE FUNCTION emergencies_kept()"
-    )
-    op.execute(
-        "CREATE TRIGGER emergencies_emptied BEFORE TRUNCATE ON emergencies"
-        " FOR EACH STATEMENT EXECUTE FUNCTION emergencies_kept()"
-    )
+    for name, event, each in (
+        ("updated", "UPDATE", "ROW"),
+        ("deleted", "DELETE", "ROW"),
+        ("emptied", "TRUNCATE", "STATEMENT"),
+    ):
+        op.execute(
+            f"CREATE TRIGGER emergencies_{name} BEFORE {event} ON emergencies FOR EACH {each} "
+            f"EXECUTE FUNCTION passation_refuse('{_MESSAGE}')"
+        )

@@ -38,13 +38,6 @@ def downgrade() -> None:
     else:
         op.execute(_postgresql("manifest_updated", "UPDATE", "manifest", _MANIFEST))
         op.execute("DROP FUNCTION seals_too_late()")
-        # 0001's trigger goes on without what this migration brought.
-        op.execute("DROP TRIGGER manifest_updated ON manifest")
-        op.execute(
-            "CREATE TRIGGER manifest_updated BEFORE UPDATE ON manifest FOR EACH ROW "
-            f"EXECUTE FUNCTION passation_refuse('{_MANIFEST}')"
-        )
-        op.execute("DROP FUNCTION refuse_0006()")
 
 
 def _tables() -> None:
@@ -167,23 +160,18 @@ def _postgresql(name: str, event: str, table: str, message: str, when: str | Non
     condition = "" if when is None else f"WHEN ({when}) "
     return (
         f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {condition}"
-        f"EXECUTE FUNCTION refuse_0006('{message}')"
+        f"EXECUTE FUNCTION passation_refuse('{message}')"
     )
 
 
 def _postgresql_triggers() -> None:
-    op.execute("""
-        CREATE OR REPLACE FUNCTION refuse_0006() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation';
-        END $$
-    """)
     # A condition may hold no subquery here, hence a function of its own.
     op.execute(f"""
         CREATE FUNCTION seals_too_late() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             IF EXISTS (SELECT 1 FROM receipts AS kept WHERE kept.transfer_id = NEW.transfer_id) THEN
-                RAISE EXCEPTION USING MESSAGE = '{_SEALS}', ERRCODE = 'integrity_constraint_violation';
+                RAISE EXCEPTION USING
+                    MESSAGE = '{_SEALS}', DETAIL = TG_NAME, ERRCODE = 'integrity_constraint_violation';
             END IF;
             RETURN NEW;
         END $$
@@ -200,3 +188,8 @@ def _postgresql_triggers() -> None:
         _postgresql("organization_keys_deleted", "DELETE", "organization_keys", _KEYS),
     ):
         op.execute(trigger)
+    for table, message in (("seals", _SEALS), ("receipts", _RECEIPTS), ("organization_keys", _KEYS)):
+        op.execute(
+            f"CREATE TRIGGER {table}_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "
+            f"EXECUTE FUNCTION passation_refuse('{message}')"
+        )

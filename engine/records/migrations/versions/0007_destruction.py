@@ -166,7 +166,7 @@ def _create(trigger: _Trigger, *, function: str | None = None) -> None:
         asked, called = "", f"{name}()"
         op.execute(
             f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"IF {asks or 'true'} THEN RAISE EXCEPTION USING MESSAGE = '{message}', "
+            f"IF {asks or 'true'} THEN RAISE EXCEPTION USING MESSAGE = '{message}', DETAIL = TG_NAME, "
             "ERRCODE = 'integrity_constraint_violation'; END IF; "
             "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$"
         )

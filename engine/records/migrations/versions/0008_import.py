@@ -60,10 +60,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # On SQLite a table takes its triggers along; on PostgreSQL the function stays behind.
     op.drop_table("imported")
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION imported_kept()")
 
 
 def _sqlite() -> list[str]:
@@ -78,15 +75,15 @@ def _sqlite() -> list[str]:
 
 
 def _postgresql() -> list[str]:
-    refused = f"RAISE EXCEPTION '{_MESSAGE}' USING ERRCODE = 'integrity_constraint_violation'"
     return [
-        f"CREATE FUNCTION imported_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {refused}; END $$",
-        _guard("imported_changed", "UPDATE OR DELETE", "ROW"),
+        _guard("imported_updated", "UPDATE", "ROW"),
+        _guard("imported_deleted", "DELETE", "ROW"),
         _guard("imported_emptied", "TRUNCATE", "STATEMENT"),
     ]
 
 
 def _guard(name: str, event: str, each: str) -> str:
     return (
-        f"CREATE TRIGGER {name} BEFORE {event} ON imported FOR EACH {each} EXECUTE FUNCTION imported_kept()"
+        f"CREATE TRIGGER {name} BEFORE {event} ON imported FOR EACH {each} "
+        f"EXECUTE FUNCTION passation_refuse('{_MESSAGE}')"
     )
