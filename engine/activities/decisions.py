@@ -260,20 +260,19 @@ def accept(session: Session, command: Accept, at: datetime) -> None:
     entry = _entry(command, Step.ACCEPT, transfer, judged.role, at, state=state)
     counted = replace(entry, counts=log.counts_text(handed.counts))
     sides = [replace(counted, action="record.handed_over", side=side) for side in (Side.EXPORT, Side.IMPORT)]
-    back = rejoined_counts(session, transfer.id)
-    if back:
-        counts_of_back = rfc8785.dumps({found.value: {"rejoined": count} for found, count in back.items()})
-        sides.append(
-            replace(
-                entry,
-                action="record.rejoined",
-                state_from=None,
-                state_to=None,
-                counts=counts_of_back.decode(),
-            )
-        )
+    sides += _rejoined(session, transfer.id, entry)
     accepted, *_ = log.append(session, counted, *sides)
     receipt.open_receipt(session, transfer.organization_id, transfer.id, handed.sealed, accepted)
+
+
+def _rejoined(session: Session, transfer_id: UUID, accepted: log.Entry) -> list[log.Entry]:
+    """Say in the log what came back from the new owner's own quarantine, if anything did (MOVE-10)."""
+    back = rejoined_counts(session, transfer_id)
+    if not back:
+        return []
+    counts = rfc8785.dumps({found.value: {"rejoined": count} for found, count in back.items()}).decode()
+    line = replace(accepted, action="record.rejoined", state_from=None, state_to=None, counts=counts)
+    return [line]
 
 
 def judge_refuse(session: Session, command: Refuse) -> Judged | None:
