@@ -1,7 +1,5 @@
 """Two hundred records change hands while the PostgreSQL server is killed, with real service and worker."""
 
-import asyncio
-import random
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from engine.settings import Settings
-from tests.acceptance.kills.clinic import EXPECTED, Clinic
+from tests.acceptance.kills.chaos import accepted_once_each
+from tests.acceptance.kills.clinic import Clinic
 from tests.acceptance.kills.running import Stack, our_environment
 from tests.checker.checking import check
 from tests.postgresql import copying, places
@@ -20,12 +19,10 @@ from tests.postgresql.server import Server
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 
-TRANSFERS: Final = 200
 KILLS: Final = 4
 _EVERY: Final = 5.0
 #: How long the server stays dead: shorter than anybody's patience.
 _DEAD: Final = 1.0
-_SEED: Final = 20261124
 
 
 class OnServer(Clinic):
@@ -80,33 +77,7 @@ async def test_two_hundred_transfers_are_accepted_once_each(
 ) -> None:
     """MOVE-2, MOVE-3, OVR-2: nothing is lost, nothing is done twice."""
     here, stack = clinic
-    practice = here.practice()
-    records = [here.record(practice) for _ in range(TRANSFERS)]
-    finished: list[float] = []
-
-    async def hand_over(record_id: Any, delay: float) -> None:  # noqa: ANN401
-        await asyncio.sleep(delay)
-        asked = await here.request(practice, record_id)
-        accepted = await here.command("accept", practice, asked.id)
-        assert accepted.state == "accepted"
-        finished.append(time.monotonic())
-
-    chosen = random.Random(_SEED)
-    killing = asyncio.create_task(asyncio.to_thread(_kill, durable))
-    await asyncio.gather(*(hand_over(record_id, chosen.uniform(0, KILLS * _EVERY)) for record_id in records))
-    killed = await killing
-    before = [sum(at < kill for at in finished) for kill in killed]
-
-    assert len(killed) == KILLS
-    assert 0 < before[0] <= before[-1] < TRANSFERS, "every kill must come in the middle"
-    await stack.ready()
-    settled = await here.settled()
-    assert (settled.open_transfers, settled.restarted, settled.woken) == (0, 0, 0)
-    for record_id in records:
-        transfer_id = here.transfer_of(record_id)
-        assert transfer_id is not None
-        assert here.footprint(practice, transfer_id) == EXPECTED["accept"]
-    here.check()
+    await accepted_once_each(here, stack, lambda: _kill(durable), seconds=KILLS * _EVERY)
 
 
 def _kill(server: Server) -> list[float]:
