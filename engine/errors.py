@@ -16,6 +16,8 @@ Thing = Literal[
     "document",
     "quarantine",
     "restriction",
+    "call",
+    "mail",
 ]
 Outage = Literal[
     "no_answer",

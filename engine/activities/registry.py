@@ -20,10 +20,11 @@ from engine.activities.destruction import Destroying
 from engine.activities.notices import Mailing, Sending
 from engine.activities.steps import Steps
 from engine.activities.sweep import Sweeping
+from engine.mailserver import MailServer
 from engine.messages.destruction import DESTRUCTION_WORKFLOW, DestructionPage
 from engine.messages.notices import SENDER_ID, SENDER_WORKFLOW, Sent
 from engine.messages.sweep import SWEEP_WORKFLOW
-from engine.notices.post import FolderPost, MailServer, Post, ServerPost
+from engine.notices.post import FolderPost, Post, ServerPost
 from engine.records.database import Database
 from engine.settings import Settings
 

@@ -17,6 +17,7 @@ from engine.cli import (
     importing,
     invoice,
     item,
+    mail,
     member,
     note,
     operate,
@@ -55,6 +56,8 @@ _GROUPS: Final = {
     "audit": audit.app,
     "quarantine": quarantine.app,
     "destruction": quarantine.destruction,
+    "mail": mail.app,
+    "call": mail.calls,
 }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Ui = Annotated[bool, typer.Option("--ui/--no-ui")]
 Records = Annotated[int, typer.Option("--records", metavar="N", min=1)]
+Smtp = Annotated[str | None, typer.Option("--smtp", metavar="URL")]
 Keep = Annotated[bool, typer.Option("--keep")]
 _RESULTS: Final = {True: "word/ok", False: "word/problem", None: "word/unchecked"}
 
@@ -29,9 +30,16 @@ def register(app: typer.Typer) -> None:
     command(app, "doctor")(doctor)
 
 
-def dev(call: Call, ui: Ui = True) -> None:
+def dev(call: Call, ui: Ui = True, smtp: Smtp = None) -> None:
     """Run server, database and worker in one folder, until Ctrl-C."""
     from engine.cli.dev import run_dev
+
+    if smtp is not None:
+        from engine.mailserver import MailServer
+
+        MailServer.of_url(smtp)
+        # The worker is a process of its own, and reads its environment.
+        os.environ["PASSATION_SMTP"] = smtp
 
     def ready(stack: "DevStack") -> None:
         server = stack.server

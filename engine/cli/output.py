@@ -236,6 +236,10 @@ class Page:
             table.add_row(*row)
         self._print(table)
 
+    def text(self, text: str) -> None:
+        """Print a text as it was written."""
+        self._console.print(_cleaned(text), soft_wrap=True)
+
     def facts(self, facts: Mapping[str, str]) -> None:
         """Show what a few names stand for."""
         table = Table(box=None, show_header=False, pad_edge=False)

@@ -1,5 +1,6 @@
 """A letter as a mail: the same letter is the same message, whenever it is sent (NOTE-3)."""
 
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -7,7 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from engine.notices.calendar import cancellation
-from engine.notices.letters import Letter
+from engine.notices.letters import Letter, Undeliverable
+from engine.records.tables import DeliveryTrouble
 
 _DOMAIN: Final = "passation"
 
@@ -24,12 +26,17 @@ def envelope(letter: Letter, sender: str) -> EmailMessage:
     Args:
         letter: What is said.
         sender: The address that every message comes from; it bears the organization's name.
+
+    Raises ``Undeliverable`` where the reader's address is none.
     """
     mail = EmailMessage(policy=SMTP)
     mail["Message-ID"] = message_id(letter.id)
     mail["Date"] = letter.created_at
     mail["From"] = Address(letter.from_name, addr_spec=sender)
-    mail["To"] = Address(letter.to_name, addr_spec=letter.to)
+    try:
+        mail["To"] = Address(letter.to_name, addr_spec=letter.to)
+    except (ValueError, MessageError, IndexError):
+        raise Undeliverable(DeliveryTrouble.NO_ADDRESS) from None
     if letter.reply_to is not None:
         mail["Reply-To"] = Address(letter.from_name, addr_spec=letter.reply_to)
     mail["Subject"] = letter.subject

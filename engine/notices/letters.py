@@ -6,7 +6,7 @@ What a member reads of a transfer is cut to what they may know of it at that mom
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -124,7 +124,7 @@ def _to_client(session: Session, delivery: Delivery, organization: Organization,
         raise Undeliverable(DeliveryTrouble.NO_ADDRESS)
     appointment = session.get_one(Appointment, notice.subject_id)
     starts = appointment.starts_at.astimezone(ZoneInfo(organization.time_zone))
-    when = format_datetime(starts, "EEEE d MMMM y", locale=_LOCALES[client.language])
+    when = _day(starts.date(), client.language)
     clock = format_datetime(
         starts, "H:mm" if client.language == "en" else "H 'h' mm", locale=_LOCALES[client.language]
     )
@@ -233,6 +233,12 @@ def _words(view: TransferView | None, language: str, organization: Organization)
         "asked_by": (view.asked_by if view is not None else None) or somebody,
         "due": label("mail_word/soon", language)
         if due is None
-        else format_date(due.astimezone(zone).date(), "EEEE d MMMM y", locale=_LOCALES[language]),
+        else _day(due.astimezone(zone).date(), language),
         "organization": organization.name,
     }
+
+
+def _day(day: date, language: str) -> str:
+    written = format_date(day, "EEEE d MMMM y", locale=_LOCALES[language])
+    # The first of a month is the only one that French counts so.
+    return written.replace(" 1 ", " 1er ", 1) if language == "fr" else written
