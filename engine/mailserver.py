@@ -39,9 +39,10 @@ class MailServer:
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path.strip("/"):
             raise BadInput("smtp_url")
         options = parse_qs(parts.query)
-        in_the_clear = options.pop("tls", []) == ["no"]
+        tls = options.pop("tls", ["yes"])
         authority = options.pop("authority", [None])[0]
-        if options or (in_the_clear and parts.scheme == "smtps"):
+        in_the_clear = tls == ["no"]
+        if options or tls not in (["yes"], ["no"]) or (in_the_clear and parts.scheme == "smtps"):
             raise BadInput("smtp_url")
         return cls(
             host=parts.hostname,

@@ -39,6 +39,7 @@ _IN_HAND: Final = 25
 #: How long a turn lasts at most, so that a history says something now and then.
 _TURN_SECONDS: Final = 300.0
 _POLL_SECONDS: Final = 1.0
+_HEARTBEAT_SECONDS: Final = 3.0
 #: After a server that takes nothing at all.
 _PAUSE_SECONDS: Final = 15.0
 
@@ -78,11 +79,13 @@ class Sending:
         done = Sent()
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
+        alive = asyncio.create_task(_heartbeats())
         try:
+            await asyncio.to_thread(self._write, deliveries.release)
             while True:
-                self._heartbeat()
-                in_hand = await asyncio.to_thread(self._take)
-                turned, pause = await self._deliver(in_hand)
+                now = datetime.now(UTC)
+                in_hand = await asyncio.to_thread(self._take, now)
+                turned, pause = await self._deliver(in_hand, now + deliveries.CLAIM)
                 done = done.plus(turned)
                 idle = bool(pause) or not in_hand
                 if loop.time() >= end and (idle or seconds):
@@ -90,10 +93,10 @@ class Sending:
                 if idle:
                     await asyncio.sleep(pause or _POLL_SECONDS)
         finally:
+            alive.cancel()
             await self._mailing.post.close()
 
-    def _take(self) -> Sequence[UUID]:
-        now = datetime.now(UTC)
+    def _take(self, now: datetime) -> Sequence[UUID]:
         with self._database.read() as session:
             if not deliveries.anything_to_do(session, now):
                 return ()
@@ -103,16 +106,14 @@ class Sending:
         deliveries.plan(session, now)
         return deliveries.claim(session, now, limit=_IN_HAND)
 
-    async def _deliver(self, in_hand: Sequence[UUID]) -> tuple[Sent, float]:
-        """Send what is in hand; return what was done, and for how long to pause."""
+    async def _deliver(self, in_hand: Sequence[UUID], until: datetime) -> tuple[Sent, float]:
+        """Send what is in hand until then; return what was done, and for how long to pause."""
         done = Sent()
         waiting = list(in_hand)
         written: list[UUID] = []
         try:
             while waiting:
-                self._heartbeat()
-                delivery_id = waiting[0]
-                sending = asyncio.create_task(self._one(delivery_id, written))
+                sending = asyncio.create_task(self._one(waiting[0], until, written))
                 try:
                     result, for_all = await asyncio.shield(sending)
                 except asyncio.CancelledError:
@@ -136,11 +137,13 @@ class Sending:
         deliveries.sent(session, written, datetime.now(UTC))
         deliveries.untouched(session, waiting)
 
-    async def _one(self, delivery_id: UUID, written: list[UUID]) -> tuple[Sent, bool]:
+    async def _one(self, delivery_id: UUID, until: datetime, written: list[UUID]) -> tuple[Sent, bool]:
         """Send one message and settle it; say what was done, and whether the server takes none for now."""
         killpoints.reach(STEP, When.BEFORE)
         try:
-            letter = await asyncio.to_thread(self._letter, delivery_id)
+            letter = await asyncio.to_thread(self._letter, delivery_id, until)
+            if letter is None:
+                return Sent(), False
             mail = envelope(letter, self._mailing.sender)
             await self._mailing.post.send(mail, self._mailing.sender, letter.to)
         except Undeliverable as nobody:
@@ -164,8 +167,11 @@ class Sending:
         killpoints.reach(STEP, When.AFTER)
         return Sent(sent=1), False
 
-    def _letter(self, delivery_id: UUID) -> Letter:
+    def _letter(self, delivery_id: UUID, until: datetime) -> Letter | None:
+        """Write a message; ``None`` where another sender has taken it out of our hands."""
         with self._database.read() as session:
+            if not deliveries.is_claimed(session, delivery_id, until):
+                return None
             return write_letter(session, delivery_id, datetime.now(UTC), address=self._mailing.address)
 
     async def _give_up(self, delivery_id: UUID, word: DeliveryTrouble, code: int | None) -> Sent:
@@ -189,7 +195,6 @@ class Sending:
             try:
                 return await asyncio.to_thread(self._write, do)
             except Unavailable:
-                self._heartbeat()
                 await asyncio.sleep(_POLL_SECONDS)
 
     def _write(self, do: Callable[[Session], _T]) -> _T:
@@ -199,7 +204,9 @@ class Sending:
 
         return racing(once)
 
-    @staticmethod
-    def _heartbeat() -> None:
-        if activity.in_activity():
-            activity.heartbeat()
+
+async def _heartbeats() -> None:
+    """Tell the server again and again that this turn lives."""
+    while activity.in_activity():
+        activity.heartbeat()
+        await asyncio.sleep(_HEARTBEAT_SECONDS)

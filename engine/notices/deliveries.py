@@ -1,8 +1,8 @@
 """
 Which messages are to be sent, and what became of each: one person, one message, sent at least once (NOTE-3).
 
-A sender plans (notices become messages), claims some, delivers them, and settles each. What it had in hand
-when it died is due again when the claim ends.
+A sender plans (notices become messages), claims some, delivers them, and settles each. What a sender that
+died had in hand is released by the next one; one that only seems dead finds that its claim is gone.
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ from engine.records.tables import (
 )
 from engine.states.choices import NoticePace
 
-#: Longer than one message takes, shorter than anybody would wait for.
-CLAIM: Final = timedelta(minutes=1)
+#: Longer than the messages take that one sender has in hand.
+CLAIM: Final = timedelta(minutes=5)
 #: What a bulk causes is gathered until nothing more has come for so long, but never longer than that.
 QUIET: Final = timedelta(minutes=1)
 GATHERED: Final = timedelta(minutes=15)
@@ -170,6 +170,24 @@ def claim(session: Session, now: datetime, *, limit: int) -> Sequence[UUID]:
         .execution_options(synchronize_session=False)
     )
     return found
+
+
+def release(session: Session) -> None:
+    """Let go of what a sender before this one had in hand: there is one at a time."""
+    session.execute(
+        update(Delivery)
+        .where(Delivery.state == DeliveryState.WAITING, Delivery.claimed_until.is_not(None))
+        .values(claimed_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def is_claimed(session: Session, delivery_id: UUID, until: datetime) -> bool:
+    """Say whether a message is still in the hands of who claimed it until then."""
+    claimed = select(Delivery.claimed_until).where(
+        Delivery.id == delivery_id, Delivery.state == DeliveryState.WAITING
+    )
+    return session.scalar(claimed) == until
 
 
 def sent(session: Session, ids: Sequence[UUID], now: datetime) -> None:

@@ -155,13 +155,20 @@ def _understood(error: Exception) -> Trouble:
         case errors.SMTPRecipientsRefused() | errors.SMTPRecipientRefused() | errors.SMTPDataError():
             for_all, for_good = False, code is not None and code >= _PERMANENT
             word = DeliveryTrouble.REFUSED if for_good else DeliveryTrouble.LATER
-        case errors.SMTPNotSupported() | ssl.SSLError():
+        case _ if _is_insecure(error):
             word = DeliveryTrouble.TLS
         case errors.SMTPTimeoutError() | TimeoutError():
             word = DeliveryTrouble.TIMEOUT
         case _:
             pass
     return Trouble(word, code, for_good=for_good, for_all=for_all)
+
+
+def _is_insecure(error: Exception) -> bool:
+    """Say whether there was no secure connection: none is offered, or nobody trusts its certificate."""
+    # The library says "no STARTTLS here" with its bare base class.
+    bare = type(error) in {errors.SMTPException, errors.SMTPNotSupported}
+    return bare or isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError)
 
 
 def _code(error: Exception) -> int | None:

@@ -21,7 +21,7 @@ class NoticeSender:
                 SEND,
                 result_type=Sent,
                 start_to_close_timeout=timedelta(minutes=30),
-                heartbeat_timeout=timedelta(minutes=1),
+                heartbeat_timeout=timedelta(seconds=10),
                 retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=1)),
                 summary="send what is due",
             )

@@ -12,8 +12,9 @@ from uuid import UUID
 import pytest
 
 from engine.desk.desk import Desk
+from engine.notices import deliveries
 from engine.records import destruction
-from engine.records.tables import NoteState
+from engine.records.tables import DeliveryTrouble, NoteState
 from engine.states.choices import Options, RawDataChoice, RestorationCause, Role, ShareLevel
 from tests import build
 from tests.checker.__main__ import main
@@ -113,6 +114,7 @@ def right(
     clinic.ask(record_id=frozen.record)
     Desk(database).open_emergency(frozen.collaborator, frozen.record, "Crise de nuit")
     ids["lowered"] = _write(clinic)
+    _send(clinic)
     ((note, sha256),) = clinic.rows(
         "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed'"
         " AND author_only = false LIMIT 1",
@@ -122,6 +124,20 @@ def right(
     return Right(
         place.file(), {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()}
     )
+
+
+def _send(clinic: Clinic) -> None:
+    """Send some messages, give one up, and call a client."""
+    now = clinic.now
+    with clinic.database.write() as session:
+        deliveries.plan(session, now, limit=20)
+        first, *others = deliveries.claim(session, now, limit=10)
+        deliveries.failed(session, first, DeliveryTrouble.REFUSED, 550)
+        deliveries.sent(session, others, now)
+    clinic.change("UPDATE clients SET email = NULL")
+    desk = Desk(clinic.database)
+    call, *_ = desk.calls(clinic.world.coordinator)
+    desk.called(clinic.world.coordinator, call.id)
 
 
 def _destroyed(clinic: Clinic, *, but: UUID) -> dict[str, UUID]:

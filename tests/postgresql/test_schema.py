@@ -348,7 +348,18 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         "INSERT INTO rejoined (transfer_id, item_id, holding_id, item_class)"
         " SELECT t.id, gen_random_uuid(), h.id, 'note' FROM transfers t, holdings h LIMIT 1"
     )
+    sql.unguarded(
+        "INSERT INTO deliveries (id, organization_id, member_id, topic, state, attempts, due_at, created_at,"
+        " sent_at) SELECT gen_random_uuid(), organization_id, to_id, 't', 'sent', 1, now(), now(), now()"
+        " FROM transfers"
+    )
+    sql.unguarded(
+        "INSERT INTO calls (notice_id, organization_id, by_id, at)"
+        " SELECT 1, organization_id, to_id, now() FROM transfers LIMIT 1"
+    )
     for table, rule, change in (
+        ("deliveries", "NOTE-3", "state = 'waiting', sent_at = NULL"),
+        ("calls", "NOTE-2", "at = now()"),
         ("emergencies", "VIS-4", "reason = 'another'"),
         ("seals", "AUD-4", "annex = NOT annex"),
         ("receipts", "AUD-4", "lines = lines + 1"),
