@@ -16,6 +16,16 @@ SOURCE, ANNE, BRUNO = UUID(int=1), UUID(int=2), UUID(int=3)
 C, To = ContentClass, Outcome
 
 
+LOST = {(C.TASK, To.DELETED): 1, (C.UPCOMING_APPOINTMENT, To.CANCELLED): 2}
+
+
+def choice(**more: object) -> BulkChoice:
+    return replace(BulkChoice(from_id=SOURCE, to_ids=(ANNE, BRUNO)), **more)  # type: ignore[arg-type]
+
+
+DEFAULT = choice()
+
+
 def line(number: int, **more: object) -> BulkLine:
     made = BulkLine(
         record_id=UUID(int=100 + number),
@@ -28,15 +38,15 @@ def line(number: int, **more: object) -> BulkLine:
         reassigns=False,
         options=Options(),
         copy_kept=True,
-        counts={(C.NOTE, To.MOVED): 3, (C.TASK, To.DELETED): 1, (C.UPCOMING_APPOINTMENT, To.CANCELLED): 2},
+        counts={(C.NOTE, To.MOVED): 3, **LOST},
     )
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def plan(*lines: BulkLine, choice: BulkChoice | None = None) -> BulkPlan:
+def plan(*lines: BulkLine, choice: BulkChoice = DEFAULT) -> BulkPlan:
     return BulkPlan(
         organization_id=UUID(int=9),
-        choice=choice or BulkChoice(from_id=SOURCE, to_ids=(ANNE, BRUNO)),
+        choice=choice,
         recipients=tuple(RecipientLoad(member_id=who, active=4, asked=1, added=2) for who in (ANNE, BRUNO)),
         lines=lines or (line(1), line(2)),
         confidential_left_out=0,
@@ -58,17 +68,17 @@ class TestFingerprint:
     @pytest.mark.parametrize(
         "change",
         [
-            lambda: plan(line(1)),
-            lambda: with_first(to_id=BRUNO),
-            lambda: with_first(blocked="ELIG-4", counts={}),
-            lambda: with_first(counts={(C.NOTE, To.MOVED): 3, (C.TASK, To.DELETED): 2}),
-            lambda: with_first(counts={(C.RAW_DATA, To.WITHHELD): 1}),
-            lambda: with_first(counts={(C.UPCOMING_APPOINTMENT, To.CANCELLED): 1, (C.TASK, To.DELETED): 1}),
-            lambda: plan(choice=BulkChoice(from_id=SOURCE, to_ids=(ANNE, BRUNO), reassign_open=True)),
-            lambda: plan(
-                choice=BulkChoice(
-                    from_id=SOURCE, to_ids=(ANNE, BRUNO), options=Options(include_confidential=True)
-                )
+            pytest.param(lambda: plan(line(1)), id="a record less"),
+            pytest.param(lambda: with_first(to_id=BRUNO), id="recipient"),
+            pytest.param(lambda: with_first(blocked="ELIG-4", counts={}), id="blocked"),
+            pytest.param(lambda: with_first(counts={**LOST, (C.TASK, To.DELETED): 2}), id="deleted"),
+            pytest.param(lambda: with_first(counts={**LOST, (C.RAW_DATA, To.WITHHELD): 1}), id="withheld"),
+            pytest.param(
+                lambda: with_first(counts={**LOST, (C.UPCOMING_APPOINTMENT, To.CANCELLED): 1}), id="cancelled"
+            ),
+            pytest.param(lambda: plan(choice=choice(reassign_open=True)), id="reassigning"),
+            pytest.param(
+                lambda: plan(choice=choice(options=Options(include_confidential=True))), id="options"
             ),
         ],
     )
@@ -82,9 +92,8 @@ class TestFingerprint:
     def test_does_not_cover_what_moves(self) -> None:
         """BULK-2: the leaver goes on writing notes while the coordinator reads the preview."""
         busier = {(C.NOTE, To.MOVED): 9, (C.INVOICE, To.KEPT): 4}
-        lost = {(C.TASK, To.DELETED): 1, (C.UPCOMING_APPOINTMENT, To.CANCELLED): 2}
 
-        bulk.check(with_first(counts=busier | lost), bulk.fingerprint(plan()))
+        bulk.check(with_first(counts=busier | LOST), bulk.fingerprint(plan()))
 
     def test_a_launch_without_one_made_no_preview(self) -> None:
         bulk.check(plan(), None)
