@@ -11,7 +11,6 @@ from engine.desk.desk import Desk
 from engine.errors import BadInput
 from engine.fhir.enriching import mark
 from engine.fhir.importing import import_fhir
-from engine.rules.facts import Relation
 from engine.settings import Language
 from engine.states.choices import Role
 from engine.views import MemberView, RecordView
@@ -91,7 +90,7 @@ def _owned(desk: Desk, administrator: UUID) -> list[tuple[RecordView, MemberView
         for member in desk.members(administrator)
         if Role.PRACTITIONER in member.roles and member.active
         for record in desk.records(member.id)
-        if record.relation is Relation.OWNER
+        if record.relation.value == "owner"
     ]
     return sorted(found, key=lambda one: one[0].number)
 
