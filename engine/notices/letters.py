@@ -200,7 +200,10 @@ def _told(
     address: str | None,
 ) -> Told:
     view = _view(session, member, notice, now)
-    words = _words(view, member.language, organization)
+    about = reading.names_of(session, [notice.subject_id]).get(notice.subject_id)
+    words = _words(view, member.language, organization) | {
+        "member": about or label("mail_word/somebody", member.language)
+    }
     link = None if address is None or view is None else f"{address}/transfers/{view.id}"
     return Told(
         sentence=label(f"mail/{notice.kind}", member.language, **words),

@@ -15,6 +15,7 @@ from engine.notices.envelope import envelope
 from engine.notices.letters import Letter, Undeliverable, write_letter
 from engine.notices.outbox import NoticeKind
 from engine.records.tables import DeliveryTrouble, TextKind
+from engine.states.choices import Role
 from tests import build
 from tests.integration.handover.clinic import UPCOMING, Clinic
 
@@ -52,6 +53,20 @@ class TestToMembers:
         assert f"record {number}" in letter.text
         assert re.search(r"An answer is expected by \w+day \d+ \w+ 2040\.", letter.text)
         assert letter.from_name in letter.html
+
+    def test_role_that_was_given_and_taken(self, clinic: Clinic, desk: Desk) -> None:
+        for change in (desk.grant, desk.revoke):
+            change(clinic.world.administrator, clinic.world.owner, Role.COORDINATOR)
+        first, last = clinic.rows(
+            "SELECT first_name, last_name FROM members WHERE id = :id", id=clinic.world.owner
+        )[0]
+        found = [letter for letter in letters(clinic) if f"{first} {last} " in letter.text]
+
+        assert {letter.subject for letter in found} >= {
+            labels(letter.language)[f"mail_subject/{kind}"]
+            for letter in found
+            for kind in ("role_granted", "role_revoked")
+        }
 
     def test_links_carry_an_id_and_nothing_else(self, clinic: Clinic) -> None:
         transfer = clinic.ask()
