@@ -30,6 +30,8 @@ class NoticeKind(StrEnum):
     NEEDS_YOU = "needs_you"
     EMERGENCY = "emergency"
     RESTORED = "restored"
+    COPY_OPENED = "quarantine_opened"
+    COPY_CLOSED = "quarantine_closed"
     LOST_ELIGIBILITY = "lost_eligibility"
     NAME_COORDINATOR = "name_coordinator"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
@@ -40,9 +42,12 @@ class Cause:
     """What a notice comes from: whose organization, which transfer, which command, when."""
 
     organization_id: UUID
-    transfer_id: UUID
+    #: A copy of what somebody kept for themself comes from no transfer.
+    transfer_id: UUID | None
     command_id: UUID
     at: datetime
+    #: What it is about, where that is not the transfer.
+    about: UUID | None = None
 
 
 def tell(
@@ -62,7 +67,7 @@ def tell(
                 "transfer_id": cause.transfer_id,
                 "recipient_id": recipient,
                 "member_id": recipient,
-                "subject_id": cause.transfer_id,
+                "subject_id": cause.about or cause.transfer_id,
                 "created_at": cause.at,
             }
             for recipient in recipients
@@ -87,6 +92,11 @@ def who_must_decide(session: Session, organization_id: UUID) -> list[UUID]:
 
 def coordinators(session: Session, organization_id: UUID) -> list[UUID]:
     """Give the active coordinators of an organization."""
+    return in_role(session, organization_id, Role.COORDINATOR)
+
+
+def in_role(session: Session, organization_id: UUID, role: Role) -> list[UUID]:
+    """Give the active members of an organization in a role."""
     return list(
         session.scalars(
             select(Member.id)
@@ -94,7 +104,7 @@ def coordinators(session: Session, organization_id: UUID) -> list[UUID]:
             .where(
                 Member.organization_id == organization_id,
                 Member.active.is_(true()),
-                MemberRole.role == Role.COORDINATOR,
+                MemberRole.role == role,
             )
         )
     )
