@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -111,6 +111,7 @@ def right(
     Desk(database).restore(
         clinic.world.administrator, mistaken.holding, cause=RestorationCause.MISTAKE, reason="erreur"
     )
+    ids |= _opened(clinic)
     _lose(clinic, ids)
     _name(clinic, ids)
     ids["pending"] = clinic.ask()
@@ -160,6 +161,22 @@ def _destroyed(clinic: Clinic, *, but: UUID) -> dict[str, UUID]:
         with clinic.database.write() as session:
             assert destruction.destroy(session, holding, at) is not None
     return ids
+
+
+def _opened(clinic: Clinic) -> dict[str, UUID]:
+    """Let somebody leave who kept a copy, and open it for two: one reads it, for the other it ends."""
+    desk, administrator = Desk(clinic.database), clinic.world.administrator
+    leaver, reader, other = (clinic.colleague() for _ in range(3))
+    full = clinic.full_record()
+    clinic.hand_over(EVERYTHING, record=full.record, to=leaver)
+    copy = clinic.live(full.record)[0]
+    clinic.hand_over(EVERYTHING, record=full.record, by=leaver)
+    desk.deactivate(administrator, leaver)
+    given: dict[str, Any] = {"days": 3, "cause": RestorationCause.ORDER, "reason": "Ordonnance"}
+    desk.open_copy(administrator, copy, reader_id=reader, **given)
+    desk.record(reader, full.record)
+    desk.close_copy(administrator, desk.open_copy(administrator, copy, reader_id=other, **given).id)
+    return {"reader": reader}
 
 
 def _write(clinic: Clinic) -> UUID:
