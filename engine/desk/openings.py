@@ -179,5 +179,5 @@ def _tell(command: Writing, kind: NoticeKind, holding: Holding, reader_id: UUID,
         *outbox.in_role(session, organization_id, Role.ADMINISTRATOR),
         *outbox.in_role(session, organization_id, Role.COORDINATOR),
     }
-    cause = outbox.Cause(organization_id, holding.closed_by_id, cause_id, command.now, about=holding.id)
-    outbox.tell(session, kind, told, cause, but=command.actor.id)
+    cause = outbox.Cause(organization_id, holding.closed_by_id, cause_id, command.now)
+    outbox.tell(session, kind, told, cause, but=command.actor.id, about=holding.id)

@@ -81,8 +81,8 @@ class QuarantineDesk(Commands):
             command.subject_id = author_id
             organization_id = command.actor.organization_id
             told = {author_id, *outbox.in_role(command.session, organization_id, Role.ADMINISTRATOR)}
-            cause_of = outbox.Cause(organization_id, None, command.command_id, command.now, about=copy_id)
-            outbox.tell(command.session, NoticeKind.RECOVERED, told, cause_of, but=actor_id)
+            cause_of = outbox.Cause(organization_id, None, command.command_id, command.now)
+            outbox.tell(command.session, NoticeKind.RECOVERED, told, cause_of, but=actor_id, about=copy_id)
             return copy_id
 
         return self._command(actor_id, "quarantine.recover", do, concerned=(author_id,))

@@ -12,13 +12,26 @@ from tests.checker import (
     notices,
     openings,
     proof,
+    roles,
     states,
     writing,
 )
 from tests.checker.base import CHECKS, Violation, connect
 
 #: The themes; importing them states their rules.
-THEMES = (content, destruction, eligibility, holdings, moving, notices, openings, proof, states, writing)
+THEMES = (
+    content,
+    destruction,
+    eligibility,
+    holdings,
+    moving,
+    notices,
+    openings,
+    proof,
+    roles,
+    states,
+    writing,
+)
 
 
 def check(file: Path | str) -> list[Violation]:
