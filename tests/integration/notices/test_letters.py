@@ -13,7 +13,6 @@ from engine.desk.desk import Desk
 from engine.notices import deliveries
 from engine.notices.envelope import envelope
 from engine.notices.letters import Letter, Undeliverable, write_letter
-from engine.notices.outbox import NoticeKind
 from engine.records.tables import DeliveryTrouble, TextKind
 from engine.states.choices import Role
 from tests import build
@@ -33,13 +32,6 @@ def letters(clinic: Clinic, address: str | None = None) -> list[Letter]:
 
 def of(found: list[Letter], subject: str) -> Letter:
     return next(letter for letter in found if letter.subject == subject)
-
-
-@pytest.mark.parametrize("group", ["mail", "mail_next", "mail_subject"])
-@pytest.mark.parametrize("kind", NoticeKind)
-def test_every_kind_has_its_words(group: str, kind: NoticeKind) -> None:
-    for language in ("fr", "en"):
-        assert labels(language)[f"{group}/{kind}"]
 
 
 class TestToMembers:
