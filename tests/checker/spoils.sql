@@ -267,3 +267,7 @@ DELETE FROM member_roles WHERE member_id = :promoted AND role <> 'coordinator';
 DELETE FROM outbox WHERE kind = 'role_granted';
 -- role_changed_and_not_told: nothing happened
 UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'role_granted';
+-- accepted_without_practising
+UPDATE member_roles SET role = 'administrator' WHERE role = 'practitioner';
+-- stopped_practising_unnoticed
+UPDATE transfers SET state = 'pending_acceptance' WHERE to_id = :promoted;
