@@ -41,6 +41,7 @@ VOCABULARIES: Final[Mapping[str, type[StrEnum]]] = {
     "class": ContentClass,
     "outcome": Outcome,
     "stuck": StuckCause,
+    "need": Need,
 }
 #: The workflow's messages, under the name of the update that carries them; the last one is every answer.
 MESSAGES: Final[Mapping[str, type[BaseModel]]] = {
