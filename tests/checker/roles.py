@@ -153,9 +153,9 @@ def nobody_administered(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
 
 @rule("ROLE-1")
 def member_without_a_role(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """A member whose role was taken keeps another one."""
+    """A member whose role was taken keeps another one, but for the coordinator's (ROLE-2)."""
     for organization_id, line, after, _ in told_backwards(db):
-        taken = line.action == "member.revoke" and bool(line.given)
+        taken = line.action == "member.revoke" and bool(line.given - {"coordinator"})
         if taken and not any(member == line.subject for member, _ in after.roles):
             yield organization_id, "after line", line.seq
 
