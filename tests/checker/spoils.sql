@@ -262,7 +262,7 @@ UPDATE events SET actor_id = :promoted WHERE action = 'member.deactivate';
 -- nobody_administered
 UPDATE members SET active = 0;
 -- member_without_a_role
-UPDATE events SET subject_id = :stranger WHERE action = 'member.revoke';
+UPDATE events SET subject_id = :stranger WHERE action = 'member.revoke' AND counts LIKE '%practitioner%';
 -- role_changed_and_not_told: untold
 DELETE FROM outbox WHERE kind = 'role_granted';
 -- role_changed_and_not_told: nothing happened
