@@ -7,7 +7,7 @@ Frozen: of the engine it imports the column types only, and it spells out every 
 from alembic import op
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
