@@ -22,7 +22,7 @@ from engine.records.tables import AppointmentState, DeliveryTrouble, NoteState, 
 from engine.rules.bulk import RefusedRecipient
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
-from engine.states.choices import Purpose, RawDataChoice, Role, ShareLevel
+from engine.states.choices import Need, Purpose, RawDataChoice, Role, ShareLevel
 from engine.states.transfer import TABLE, Party, TransferState, TransferTrigger
 
 ENGINE = Path(engine.__file__).parent
@@ -211,6 +211,7 @@ class TestLabels:
             ("level", ShareLevel),
             ("raw_data", RawDataChoice),
             ("stuck", StuckCause),
+            ("need", Need),
             ("item_state", NoteState),
             ("item_state", AppointmentState),
             ("mail", NoticeKind),
