@@ -249,6 +249,14 @@ UPDATE receipts SET manifest_hash = 'other' WHERE transfer_id = :accepted;
 -- did_not_rejoin
 DELETE FROM rejoined;
 
+-- imported_and_lost
+DELETE FROM profiles WHERE item_id IN (SELECT became_id FROM imported WHERE became = 'profile');
+-- digest_outlived_what_was_imported
+UPDATE imported SET sha256 = 'h' WHERE became = 'memo';
+-- imported_digest_lost: source
+UPDATE imported SET sha256 = NULL WHERE became = 'member' AND resource_type = 'Practitioner';
+-- imported_digest_lost: invented
+UPDATE imported SET sha256 = 'h' WHERE became = 'share';
 -- opening_not_logged_or_told: unlogged
 DELETE FROM events WHERE action = 'quarantine.open';
 -- opening_not_logged_or_told: unclosed

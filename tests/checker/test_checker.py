@@ -1,5 +1,6 @@
 """Every check can fail: a right database, made by real steps, is spoilt in one place and the rule named."""
 
+import json
 import re
 import shutil
 import sqlite3
@@ -12,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from engine.desk.desk import Desk
+from engine.fhir.importing import import_fhir
 from engine.records import destruction
 from engine.records.tables import NoteState
 from engine.states.choices import Options, RawDataChoice, RestorationCause, Role, ShareLevel
@@ -20,6 +22,7 @@ from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
 from tests.checker.checking import check
 from tests.conftest import BOTH
+from tests.integration.fhir import bundles
 from tests.integration.handover.clinic import EVERYTHING, UPCOMING, Clinic, hurried
 from tests.postgresql import places
 
@@ -98,6 +101,7 @@ def right(
     waits = clinic.ask(by=clinic.world.coordinator, record_id=clinic.full_record().record)
     assert clinic.accept(waits, by=clinic.world.owner).denied
     clinic.refuse(waits)
+    _import(clinic, tmp_path_factory.mktemp("fhir"))
     ids |= _destroyed(clinic, but=ids["old"])
     back = clinic.full_record()
     clinic.hand_over(Options(keep_copy=False), record=back.record)
@@ -124,6 +128,19 @@ def right(
     return Right(
         place.file(), {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()}
     )
+
+
+def _import(clinic: Clinic, folder: Path) -> None:
+    """Import a record with what is invented on top, and hand it over without a copy."""
+    school = {"resourceType": "Organization", "id": "o", "name": "École"}
+    found = bundles.bundle(bundles.practitioner(), school, *bundles.resources("a"))
+    found["entry"][-1]["resource"]["insurer"] = {"reference": "Organization/o"}
+    (folder / "a.json").write_text(json.dumps(found))
+    desk, world = Desk(clinic.database), clinic.world
+    import_fhir(desk, world.administrator, [folder], owner_id=world.owner, seed=1)
+    ((record,),) = clinic.rows("SELECT became_id FROM imported WHERE became = 'record' AND source = 'fhir'"
+                               " AND resource_type = 'Patient'")  # fmt: skip
+    clinic.hand_over(Options(keep_copy=False), record=UUID(record))
 
 
 def _destroyed(clinic: Clinic, *, but: UUID) -> dict[str, UUID]:
