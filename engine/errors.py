@@ -30,6 +30,7 @@ Outage = Literal[
     "temporal_unavailable",
     "temporal_cli",
     "search_attributes",
+    "signing_key",
 ]
 
 
@@ -101,6 +102,7 @@ class Unavailable(EngineError):
             "database_newer",
             "temporal_cli",
             "search_attributes",
+            "signing_key",
         }
     )
 

@@ -145,6 +145,14 @@ def verify(session: Session, organization_id: UUID) -> Verification:
     return Verification(organization_id=organization_id, events=expected - 1, head=previous, first_break=cut)
 
 
+def line_hash(session: Session, organization_id: UUID, seq: int) -> str | None:
+    """Hash one line of a log again; ``None`` where there is none."""
+    event = session.scalars(
+        select(Event).where(Event.organization_id == organization_id, Event.seq == seq)
+    ).one_or_none()
+    return None if event is None else _hash({name: getattr(event, name) for name in _COLUMNS})
+
+
 def organizations(session: Session) -> list[tuple[UUID, str]]:
     """List every organization that has a chain, with its name."""
     rows = session.execute(select(Organization.id, Organization.name).order_by(Organization.name))

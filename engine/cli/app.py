@@ -22,6 +22,7 @@ from engine.cli import (
     operate,
     organization,
     quarantine,
+    receipt,
     record,
     transfer,
 )
@@ -53,6 +54,7 @@ _GROUPS: Final = {
     "transfer": transfer.app,
     "import": importing.app,
     "audit": audit.app,
+    "receipt": receipt.app,
     "quarantine": quarantine.app,
     "destruction": quarantine.destruction,
 }

@@ -1,12 +1,13 @@
 """``passation transfer``: records that change hands."""
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import typer
 
-from engine.cli.context import Call, identifier, typed
+from engine.cli.context import Call, identifier, typed, write
 from engine.cli.options import (
     As,
     Basis,
@@ -15,6 +16,7 @@ from engine.cli.options import (
     IncludeConfidential,
     Key,
     MaybeReason,
+    MaybeTarget,
     Message,
     NoCopy,
     Purposes,
@@ -159,6 +161,17 @@ def show(call: Call, transfer: TransferId, actor: As) -> None:
     """Show a transfer."""
     found = call.desk.transfer(call.actor(actor), _id(transfer))
     call.answer(found, lambda page: page.transfer(found))
+
+
+@command(app, "receipt")
+def receipt(call: Call, transfer: TransferId, *, actor: As, to: MaybeTarget = None) -> None:
+    """Give the signed receipt of an accepted transfer, on the screen or in a file."""
+    found = call.desk.receipt(call.actor(actor), _id(transfer), to)
+    if to is None:
+        write(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    told = {"file": str(to), "lines": len(found["manifest"]["lines"])}
+    call.answer(told, lambda page: page.say("done/receipt", file=str(to)))
 
 
 @command(app, "list")

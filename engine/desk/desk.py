@@ -9,6 +9,7 @@ from engine.desk.looking import LookingDesk
 from engine.desk.membership import MembersDesk
 from engine.desk.notes import NotesDesk
 from engine.desk.people import PeopleDesk
+from engine.desk.proving import ProvingDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 
@@ -25,5 +26,6 @@ class Desk(
     LookingDesk,
     QuarantineDesk,
     ImportDesk,
+    ProvingDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""

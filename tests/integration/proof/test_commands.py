@@ -1,0 +1,191 @@
+"""Proofs, by the commands that a person types; each ends as decision 0008 says."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from engine.activities.steps import Steps
+from engine.audit.keys import Signer
+from engine.records.database import Database
+from tests.acceptance.command import SCRIPT, Answer, Cli, environment, inside
+from tests.integration.handover.clinic import Clinic
+from tests.postgresql.places import on_sqlite
+
+
+@pytest.fixture
+def cli(database_template: Path, tmp_path: Path) -> Cli:
+    (tmp_path / "data").mkdir(mode=0o700)
+    shutil.copy(on_sqlite(database_template, tmp_path).file(), tmp_path / "data" / "passation.db")
+    return Cli(tmp_path / "data")
+
+
+@pytest.fixture
+def clinic(cli: Cli) -> Iterator[Clinic]:
+    with closing(Database(cli.database)) as database:
+        found = Clinic(database)
+        found.steps = Steps(database, Signer(cli.data / "keys", may_create=True))
+        yield found
+
+
+def email(clinic: Clinic, member: UUID) -> str:
+    ((found,),) = clinic.rows("SELECT email FROM members WHERE id = :id", id=member)
+    return str(found)
+
+
+class Given:
+    """A receipt and the keys, in files, and the command that verifies the one by the other."""
+
+    def __init__(self, cli: Cli, clinic: Clinic, folder: Path) -> None:
+        self.transfer = clinic.hand_over()
+        self.owner = email(clinic, clinic.world.owner)
+        self.file, self.key = folder / "receipt.json", folder / "keys.pem"
+        cli.done("transfer", "receipt", str(self.transfer), "--as", self.owner, "--to", str(self.file))
+        cli.done("org", "key", "--as", self.owner, "--to", str(self.key))
+
+    def verify(self, *more: str) -> Answer:
+        return inside("receipt", "verify", str(self.file), "--key", str(self.key), "--json", *more)
+
+
+@pytest.fixture
+def given(cli: Cli, clinic: Clinic, tmp_path: Path) -> Given:
+    return Given(cli, clinic, tmp_path)
+
+
+class TestReceipt:
+    def test_on_the_screen_as_in_a_file(self, cli: Cli, given: Given) -> None:
+        shown = cli("transfer", "receipt", str(given.transfer), "--as", given.owner)
+
+        assert (shown.code, shown.json) == (0, json.loads(given.file.read_text()))
+        assert given.file.stat().st_mode & 0o077 == 0
+
+    def test_nothing_is_overwritten(self, cli: Cli, given: Given) -> None:
+        before = given.file.read_bytes()
+        for command in (("transfer", "receipt", str(given.transfer)), ("org", "key")):
+            answer = cli(*command, "--as", given.owner, "--to", str(given.file), "--json")
+            assert (answer.code, answer.error["key"]) == (2, "bad_input/export_exists")
+        assert given.file.read_bytes() == before
+
+    def test_of_what_is_no_transfer(self, cli: Cli, given: Given) -> None:
+        answer = cli("transfer", "receipt", "D-00001", "--as", given.owner, "--json")
+
+        assert (answer.code, answer.error["key"]) == (1, "VIS-11/transfer")
+
+    def test_without_the_key_an_operator_is_told(self, cli: Cli, clinic: Clinic, given: Given) -> None:
+        """4: repeating it does not help; nothing in the log says that it was given."""
+        shutil.rmtree(cli.data / "keys")
+        clinic.steps = Steps(clinic.database, Signer(cli.data / "keys", may_create=True))
+        transfer_id = clinic.hand_over(by=clinic.world.new_owner, to=clinic.world.owner)
+
+        answer = cli("transfer", "receipt", str(transfer_id), "--as", given.owner, "--json")
+
+        assert (answer.code, answer.error["key"]) == (4, "unavailable/signing_key")
+        checks = {check["name"]: check for check in cli("doctor", "--json").json["checks"]}
+        assert checks["keys"]["ok"] is False
+        assert "(1 receipts wait)" in cli("doctor", "--json", "--lang", "en").out
+
+
+class TestVerify:
+    def test_needs_neither_database_nor_server(self, given: Given, tmp_path: Path) -> None:
+        """A process of its own, with nothing set and in an empty folder."""
+        (tmp_path / "empty").mkdir()
+        done = subprocess.run(
+            [SCRIPT, "receipt", "verify", str(given.file), "--key", str(given.key), "--lang", "en"],
+            capture_output=True,
+            text=True,
+            env=environment(),
+            cwd=tmp_path / "empty",
+            check=False,
+        )
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "The receipt holds" in done.stdout
+        assert list((tmp_path / "empty").iterdir()) == []
+
+    def test_says_what_it_says(self, given: Given) -> None:
+        answer = given.verify()
+
+        assert (answer.code, answer.json["valid"], answer.json["flaws"]) == (0, True, [])
+        assert answer.json["transfer"] == str(given.transfer)
+        assert answer.json["opened"] > 0
+
+    def test_a_changed_receipt_ends_with_1_and_says_what_and_where(self, given: Given) -> None:
+        given.file.write_text(given.file.read_text().replace('"continuity"', '"departure"'))
+
+        answer = given.verify()
+
+        assert (answer.code, answer.json["valid"]) == (1, False)
+        assert [(flaw["what"], flaw["where"]) for flaw in answer.json["flaws"]] == [
+            ("signature", "statement")
+        ]
+
+    def test_names_that_steer_a_terminal_are_not_repeated(self, given: Given) -> None:
+        given.file.write_text(
+            given.file.read_text().replace('"statement"', '"\\u001b[2J": 1, "statement"', 1)
+        )
+
+        answer = inside("receipt", "verify", str(given.file), "--key", str(given.key))
+
+        assert (answer.code, "\x1b" in answer.out) == (1, False)
+
+    @pytest.mark.parametrize(
+        "text", ["", "nothing", "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----"]
+    )
+    def test_what_is_no_key_ends_with_2(self, given: Given, text: str) -> None:
+        given.key.write_text(text)
+
+        assert (given.verify().code, given.verify().error["key"]) == (2, "bad_input/no_key")
+
+    def test_a_file_that_is_not_there_ends_with_2(self, given: Given) -> None:
+        given.file.unlink()
+
+        assert (given.verify().code, given.verify().error["key"]) == (2, "bad_input/file")
+
+    def test_after_a_replacement_the_keys_given_out_verify_both(
+        self, cli: Cli, clinic: Clinic, given: Given, tmp_path: Path
+    ) -> None:
+        administrator = email(clinic, clinic.world.administrator)
+        given.key = tmp_path / "both.pem"
+        cli.done("org", "key", "--replace", "--as", administrator, "--to", str(given.key))
+        assert given.key.read_text().count("BEGIN PUBLIC KEY") == 2
+        assert given.verify().code == 0
+
+        later = clinic.hand_over(by=clinic.world.new_owner, to=clinic.world.owner)
+        given.file = tmp_path / "later.json"
+        cli.done("transfer", "receipt", str(later), "--as", given.owner, "--to", str(given.file))
+
+        assert given.verify().code == 0
+
+    def test_deep(self, cli: Cli, clinic: Clinic, given: Given) -> None:
+        """MOVE-5: somebody who could write to the file changed a title, and the triggers away first."""
+        assert given.verify("--deep", "--data", str(cli.data)).code == 0
+        clinic.change("DROP TRIGGER holdings_closed")
+        clinic.change("UPDATE holdings SET title = 'x' WHERE state = 'archived'")
+
+        answer = given.verify("--deep", "--data", str(cli.data))
+
+        assert (given.verify().code, answer.code) == (0, 1)
+        assert [flaw["what"] for flaw in answer.json["flaws"]] == ["bytes"]
+
+    def test_deep_without_a_database_ends_with_4(self, given: Given, tmp_path: Path) -> None:
+        answer = given.verify("--deep", "--data", str(tmp_path / "nothing"))
+
+        assert (answer.code, answer.error["key"]) == (4, "unavailable/database_missing")
+
+
+class TestKey:
+    def test_on_the_screen_as_other_tools_read_it(self, cli: Cli, given: Given) -> None:
+        shown = cli("org", "key", "--as", given.owner)
+
+        assert given.key.read_text().strip() in shown.out
+
+    def test_open_to_others_the_doctor_says_so(self, cli: Cli, given: Given) -> None:
+        (file,) = (cli.data / "keys").iterdir()
+        file.chmod(0o644)
+
+        assert "chmod 600" in cli("doctor", "--lang", "en").out
