@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 FORMAT: Final = "passation-receipt/1"
 HEAD_FORMAT: Final = "passation-head/1"
+LOG_FORMAT: Final = "passation-log/1"
 _PEM_END: Final = "-----END PUBLIC KEY-----"
 #: Larger whole numbers are not the same in every program that reads JSON.
 _MOST: Final = 2**53 - 1

@@ -298,6 +298,20 @@ class KeyView(View):
     in_use: bool
 
 
+class FlawView(View):
+    """What is wrong with something that was given out, and where in it."""
+
+    what: str
+    where: str
+
+
+class GivenView(View):
+    """A receipt or a head that was given out, and what is wrong with it."""
+
+    file: str
+    flaws: list[FlawView]
+
+
 class KeyStandingView(View):
     """For operators: the key of an organization here, and how many receipts wait for it (AUD-4)."""
 

@@ -9,10 +9,11 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from engine import proof
-from engine.audit.keys import public_keys
+from engine.audit import log
+from engine.audit.keys import SigningKey, public_keys
 from engine.records import facts, seals, visibility
 from engine.records.seals import SealedLine
-from engine.records.tables import Holding, Receipt, Record, Transfer
+from engine.records.tables import Holding, Organization, Receipt, Record, Transfer
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts
 
@@ -59,6 +60,34 @@ def document(session: Session, actor: MemberFacts, transfer_id: UUID, now: datet
     if own:
         found["manifest"]["annex_lines"] = [_line(line, own) for line in lines if line.annex]
     return found
+
+
+def head(session: Session, organization_id: UUID, key: SigningKey, now: datetime) -> dict[str, Any]:
+    """Give the last line of an organization's log, signed, to be kept elsewhere (AUD-2)."""
+    place = log.head(session, organization_id)
+    said = proof.Head(
+        format=proof.HEAD_FORMAT,
+        organization=proof.Named(id=str(organization_id), name=_name(session, organization_id)),
+        seq=place.seq,
+        hash=place.hash,
+        at=now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        key=proof.fingerprint(key.public_key),
+    ).model_dump(mode="json")
+    return {
+        "statement": said,
+        "signature": key.sign(proof.canonical(said)),
+        "public_key": key.public_key,
+    }
+
+
+def log_heading(session: Session, organization_id: UUID) -> dict[str, Any]:
+    """Give the first line of an exported log."""
+    named = {"id": str(organization_id), "name": _name(session, organization_id)}
+    return {"format": proof.LOG_FORMAT, "organization": named}
+
+
+def _name(session: Session, organization_id: UUID) -> str:
+    return session.scalars(select(Organization.name).where(Organization.id == organization_id)).one()
 
 
 def _may_know_number(session: Session, actor: MemberFacts, transfer: Transfer) -> bool:

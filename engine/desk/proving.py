@@ -2,7 +2,7 @@
 
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from engine import proof
 from engine.audit import checking, giving, keys, log, receipt
+from engine.audit.checking import Mark
 from engine.audit.keys import KeyProblem, SigningKey
 from engine.desk.base import Commands, Writing, active, patiently
 from engine.errors import Denied, NotFound, Unavailable
@@ -23,7 +24,7 @@ from engine.rules import transfers as rules
 from engine.rules import writing as writing_rules
 from engine.rules.facts import MemberFacts
 from engine.states.transfer import TransferState
-from engine.views import KeyStandingView, KeyView
+from engine.views import FlawView, GivenView, KeyStandingView, KeyView
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -58,7 +59,7 @@ class ProvingDesk(Commands):
         command_id = uuid4()
         patiently(lambda: self._log_given(actor_id, transfer_id, command_id), self._patience)
         if target is not None:
-            folder.whole_file(target, f"{json.dumps(found, ensure_ascii=False, indent=1)}\n".encode())
+            folder.whole_file(target, _text(found))
         return found
 
     def keys(self, actor_id: UUID, target: Path | None = None) -> list[KeyView]:
@@ -105,6 +106,68 @@ class ProvingDesk(Commands):
 
         return patiently(do, self._patience)
 
+    def head(self, actor_id: UUID, target: Path | None = None) -> dict[str, Any]:
+        """Give an administrator the signed last line of the log, to be kept elsewhere (AUD-2)."""
+        if target is not None:
+            folder.refuse_taken(target)
+        organization_id = self._allow_giving(actor_id, "audit.head")
+        key = self._provide(organization_id)
+
+        def read() -> dict[str, Any]:
+            with self.database.read() as session:
+                return giving.head(session, organization_id, key, datetime.now(UTC))
+
+        found = patiently(read, self._patience)
+        if target is not None:
+            folder.whole_file(target, _text(found))
+        return found
+
+    def export_log(
+        self, actor_id: UUID, target: Path, told: Callable[[int, int], object] = lambda _done, _all: None
+    ) -> int:
+        """Write the organization's log to a file, one line a line, and give their number (VIS-12)."""
+        folder.refuse_taken(target)
+        organization_id = self._allow_giving(actor_id, "audit.export")
+        with self.database.read() as session, folder.whole_stream(target) as out:
+            total = log.head(session, organization_id).seq
+            out.write(proof.canonical(giving.log_heading(session, organization_id)) + b"\n")
+            for line in log.lines(session, organization_id):
+                out.write(proof.canonical(line) + b"\n")
+                told(line["seq"], total)
+        return total
+
+    def check_given(
+        self, given: Sequence[tuple[str, dict[str, Any] | None, bool]], keys: Sequence[str] | None = None
+    ) -> tuple[list[GivenView], list[Mark]]:
+        """
+        Verify receipts and heads (name, content, whether it is a head); for operators.
+
+        Give what is wrong with each, and the marks of those that hold, for ``verify_log``. Without keys those
+        of the database are used: then somebody who changed them too is not found.
+        """
+
+        def do() -> tuple[list[GivenView], list[Mark]]:
+            with self.database.read() as session:
+                views, marks = [], []
+                for name, document, is_head in given:
+                    flaws = checking.verify_given(session, document, keys, is_head=is_head)
+                    mark = checking.mark_of(document) if not flaws and document is not None else None
+                    marks += [mark] if mark is not None else []
+                    found = [FlawView(what=flaw.what, where=flaw.where) for flaw in flaws]
+                    views.append(GivenView(file=name, flaws=found))
+                return views, marks
+
+        return patiently(do, self._patience)
+
+    def _allow_giving(self, actor_id: UUID, action: str) -> UUID:
+        """Log that an administrator takes something out of the log, before the first byte is given."""
+
+        def do(command: Writing) -> UUID:
+            command.role = writing_rules.check_administrator(command.actor)
+            return command.actor.organization_id
+
+        return self._command(actor_id, action, do)
+
     def check_receipt(self, document: Mapping[str, Any]) -> list[Flaw]:
         """Compare a receipt that holds with the database, down to every byte (MOVE-5); for operators."""
 
@@ -127,13 +190,15 @@ class ProvingDesk(Commands):
         if signer is not None:
             patiently(lambda: receipt.settle(self.database, signer, transfer_id), self._patience)
 
-    def _provide(self, organization_id: UUID) -> None:
-        """Make the key of an organization. Raises ``Unavailable`` where it may not be made here."""
+    def _provide(self, organization_id: UUID) -> SigningKey:
+        """Give the key of an organization, made if need be. Raises ``Unavailable`` where it is not here."""
         signer = self.signer
-        if signer is None or not isinstance(
-            patiently(lambda: signer.provide(self.database, organization_id), self._patience), SigningKey
-        ):
+        if signer is None:
             raise Unavailable("signing_key")
+        found = patiently(lambda: signer.provide(self.database, organization_id), self._patience)
+        if not isinstance(found, SigningKey):
+            raise Unavailable("signing_key")
+        return found
 
     def _standing(self, session: Session, organization_id: UUID, waiting: int) -> KeyStandingView:
         found = KeyProblem.NONE if self.signer is None else self.signer.key(session, organization_id)
@@ -144,6 +209,10 @@ class ProvingDesk(Commands):
             open_to_others=file is not None and file.exists() and bool(file.stat().st_mode & _OTHERS),
             waiting=waiting,
         )
+
+
+def _text(found: dict[str, Any]) -> bytes:
+    return f"{json.dumps(found, ensure_ascii=False, indent=1)}\n".encode()
 
 
 def _written(found: list[KeyView], target: Path | None) -> list[KeyView]:

@@ -3,12 +3,14 @@
 import json
 import shutil
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.activities.steps import Steps
 from engine.audit.keys import Signer
+from engine.records.database import Database
 from tests.acceptance.command import SCRIPT, Cli, environment, inside
 from tests.acceptance.proof.conftest import Given, email
 from tests.integration.handover.clinic import Clinic
@@ -147,3 +149,69 @@ class TestKey:
         file.chmod(0o644)
 
         assert "chmod 600" in cli("doctor", "--lang", "en").out
+
+
+class TestAudit:
+    """AUD-2: a chain that is whole may lack its end; receipts and a head that were kept tell."""
+
+    @pytest.fixture
+    def kept(self, cli: Cli, clinic: Clinic, given: Given, tmp_path: Path) -> list[str]:
+        administrator = email(clinic, clinic.world.administrator)
+        head = tmp_path / "head.json"
+        cli.done("audit", "head", "--as", administrator, "--to", str(head))
+        return ["--receipts", str(given.file), "--head", str(head), "--key", str(given.key)]
+
+    def cut(self, clinic: Clinic, to: int) -> None:
+        """Somebody takes the triggers away, cuts the end and sets the head back."""
+        for name in ("events_deleted", "receipts_deleted"):
+            clinic.change(f"DROP TRIGGER {name}")
+        clinic.change("DELETE FROM receipts")
+        clinic.change(f"DELETE FROM events WHERE seq > {to}")
+        clinic.change(
+            "UPDATE audit_heads SET seq = :to, hash = (SELECT hash FROM events WHERE seq = :to)", to=to
+        )
+
+    def test_whole_and_as_it_was_given_out(self, cli: Cli, kept: list[str]) -> None:
+        answer = cli("audit", "verify", *kept, "--json")
+
+        assert (answer.code, answer.json["whole"]) == (0, True)
+        assert [len(one["flaws"]) for one in answer.json["files"]] == [0, 0]
+        assert "(2 files)" in cli("audit", "verify", *kept, "--lang", "en").out
+
+    def test_a_cut_end_is_found_by_either(self, cli: Cli, kept: list[str], tmp_path: Path) -> None:
+        broken = Cli(Path(shutil.copytree(cli.data, tmp_path / "broken")))
+        with closing(Database(broken.database)) as database:
+            clinic = Clinic.__new__(Clinic)
+            clinic.database = database
+            self.cut(clinic, 1)
+
+        assert broken("audit", "verify").code == 0
+        for given in (kept[:2], kept[2:4], kept):
+            answer = broken("audit", "verify", *given, "--json")
+            (chain,) = answer.json["chains"]
+            assert (answer.code, answer.json["whole"], chain["first_break"]) == (1, False, 2)
+
+    def test_a_file_that_does_not_hold_is_named_and_ends_with_1(self, cli: Cli, kept: list[str]) -> None:
+        head = Path(kept[3])
+        head.write_text(head.read_text().replace('"seq": ', '"seq": 1'))
+
+        answer = cli("audit", "verify", *kept, "--json")
+
+        assert (answer.code, answer.json["whole"]) == (1, False)
+        assert [(one["file"], [flaw["what"] for flaw in one["flaws"]]) for one in answer.json["files"]] == [
+            (kept[1], []),
+            (str(head), ["signature"]),
+        ]
+        assert "do not rely on it" in cli("audit", "verify", *kept, "--lang", "en").out.lower()
+
+    def test_an_export_is_a_line_a_line(self, cli: Cli, clinic: Clinic, given: Given, tmp_path: Path) -> None:
+        administrator = email(clinic, clinic.world.administrator)
+
+        done = cli.done("audit", "export", "--as", administrator, "--to", str(tmp_path / "log.ndjson"))
+
+        _, *lines = (tmp_path / "log.ndjson").read_text().splitlines()
+        assert done["events"] == len(lines)
+        assert json.loads(lines[-1])["action"] == "audit.export"
+        refused = cli("audit", "export", "--as", given.owner, "--to", str(tmp_path / "other"), "--json")
+        assert (refused.code, refused.error["key"]) == (1, "ROLE-4/administrator")
+        assert not (tmp_path / "other").exists()

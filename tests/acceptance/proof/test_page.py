@@ -9,13 +9,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.acceptance.proof.conftest import Given
+from tests.acceptance.command import Cli
+from tests.acceptance.proof.conftest import Given, email
 from tests.docs.markdown import ROOT, blocks
+from tests.integration.handover.clinic import Clinic
 
 
-def tried(language: str) -> str:
+def tried(language: str, mark: str = "tried") -> str:
     page = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
-    (found,) = (block.body for block in blocks(page) if block.language == language and "tried" in block.marks)
+    (found,) = (block.body for block in blocks(page) if block.language == language and mark in block.marks)
     return found
 
 
@@ -57,3 +59,19 @@ def test_the_program_finds_a_line_that_says_something_else(
     given.file.write_text(lines[0] + lines[1] + lines[2].replace(old, new, 1))
 
     assert run("python", given, tmp_path).returncode != 0
+
+
+def test_the_program_reads_an_exported_log_and_finds_what_is_changed(
+    cli: Cli, clinic: Clinic, tmp_path: Path
+) -> None:
+    clinic.hand_over()
+    file = tmp_path / "log.ndjson"
+    cli.done("audit", "export", "--as", email(clinic, clinic.world.administrator), "--to", str(file))
+    command = [sys.executable, "-c", tried("python", "log"), str(file)]
+
+    good = subprocess.run(command, capture_output=True, text=True, check=False)
+    file.write_text(file.read_text().replace('"role":"practitioner"', '"role":"coordinator"', 1))
+    changed = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (good.returncode, good.stdout.split()[0]) == (0, "5")
+    assert changed.returncode != 0
