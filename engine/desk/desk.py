@@ -9,6 +9,7 @@ from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
 from engine.desk.membership import MembersDesk
 from engine.desk.notes import NotesDesk
+from engine.desk.openings import OpeningsDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.proving import ProvingDesk
 from engine.desk.quarantine import QuarantineDesk
@@ -29,6 +30,7 @@ class Desk(
     ExportingDesk,
     LookingDesk,
     QuarantineDesk,
+    OpeningsDesk,
     ImportDesk,
     ProvingDesk,
 ):
