@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from engine.views import TransferView
 
 app = typer.Typer()
+
+Html = Annotated[bool, typer.Option("--html")]
 
 
 @command(app, "preview")
@@ -164,14 +166,19 @@ def show(call: Call, transfer: TransferId, actor: As) -> None:
 
 
 @command(app, "receipt")
-def receipt(call: Call, transfer: TransferId, *, actor: As, to: MaybeTarget = None) -> None:
+def receipt(
+    call: Call, transfer: TransferId, *, actor: As, to: MaybeTarget = None, html: Html = False
+) -> None:
     """Give the signed receipt of an accepted transfer, on the screen or in a file."""
-    found = call.desk.receipt(call.actor(actor), _id(transfer), to)
+    actor_id, transfer_id = call.actor(actor), _id(transfer)
+    if html:
+        text = call.desk.receipt_page(actor_id, transfer_id, call.language, to)
+    else:
+        text = json.dumps(call.desk.receipt(actor_id, transfer_id, to), ensure_ascii=False, indent=1)
     if to is None:
-        write(json.dumps(found, ensure_ascii=False, indent=1))
-        return
-    told = {"file": str(to), "lines": len(found["manifest"]["lines"])}
-    call.answer(told, lambda page: page.say("done/receipt", file=str(to)))
+        write(text)
+    else:
+        call.answer({"file": str(to)}, lambda page: page.say("done/receipt", file=str(to)))
 
 
 @command(app, "list")

@@ -17,6 +17,7 @@ from engine.audit.keys import KeyProblem, SigningKey
 from engine.desk.base import Commands, Writing, active, patiently
 from engine.errors import Denied, NotFound, Unavailable
 from engine.exports import folder
+from engine.exports.receipt import receipt_page
 from engine.proof import Flaw
 from engine.records import facts
 from engine.records.tables import Transfer
@@ -61,6 +62,21 @@ class ProvingDesk(Commands):
         if target is not None:
             folder.whole_file(target, _text(found))
         return found
+
+    def receipt_page(
+        self, actor_id: UUID, transfer_id: UUID, language: str, target: Path | None = None
+    ) -> str:
+        """Give the same as a page to read and print, and write it to a file."""
+        if target is not None:
+            folder.refuse_taken(target)
+        found = self.receipt(actor_id, transfer_id)
+        zone = self._look(
+            actor_id, "transfer.receipt", lambda s, actor: facts.schedule(s, actor.organization_id).time_zone
+        )
+        page = receipt_page(found, language, zone)
+        if target is not None:
+            folder.whole_file(target, page.encode())
+        return page
 
     def keys(self, actor_id: UUID, target: Path | None = None) -> list[KeyView]:
         """Give the public keys of the actor's organization, the one that signs now first; made if need be."""

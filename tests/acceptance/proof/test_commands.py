@@ -49,6 +49,60 @@ class TestReceipt:
         assert "(1 receipts wait)" in cli("doctor", "--json", "--lang", "en").out
 
 
+class TestPage:
+    @pytest.mark.parametrize(
+        ("language", "words"),
+        [
+            ("en", ["receipt of a transfer", "What became of it", "continuity of care", "moved"]),
+            ("fr", ["un transfert", "en est advenu", "continuité", "transféré"]),
+        ],
+    )
+    def test_in_the_readers_language(
+        self, cli: Cli, given: Given, tmp_path: Path, language: str, words: list[str]
+    ) -> None:
+        file = tmp_path / "page.html"
+        cli.done(
+            *("transfer", "receipt", str(given.transfer), "--as", given.owner, "--html"),
+            *("--to", str(file), "--lang", language),
+        )
+
+        page = file.read_text(encoding="utf-8")
+        said = json.loads(given.file.read_text())
+        assert [word for word in words if word not in page] == []
+        assert f'<html lang="{language}">' in page
+        assert "<script" not in page
+        assert "http://" not in page.replace('http-equiv="', "")
+        for proven in (said["signature"], said["statement"]["manifest"]["hash"], said["statement"]["key"]):
+            assert proven in page
+        opened = [line["digest"] for line in said["manifest"]["lines"] if "salt" in line]
+        assert opened
+        assert [digest for digest in opened if digest not in page] == []
+
+    def test_what_somebody_typed_is_no_markup(self, cli: Cli, clinic: Clinic) -> None:
+        clinic.change("UPDATE members SET title = '<b onclick=x>\x1b' WHERE id = :id", id=clinic.world.owner)
+        clinic.change("UPDATE organizations SET name = '</title><script>'")
+        transfer_id, owner = clinic.hand_over(), email(clinic, clinic.world.owner)
+
+        shown = cli("transfer", "receipt", str(transfer_id), "--as", owner, "--html")
+
+        assert shown.code == 0
+        assert "<script" not in shown.out
+        assert "<b " not in shown.out
+        assert "\x1b" not in shown.out
+        assert "&lt;script&gt;" in shown.out
+
+    def test_opens_no_more_than_the_receipt(self, cli: Cli, clinic: Clinic, given: Given) -> None:
+        """VIS-12: a coordinator reads who, when and how many."""
+        coordinator = email(clinic, clinic.world.coordinator)
+        page = cli("transfer", "receipt", str(given.transfer), "--as", coordinator, "--html", "--lang", "en")
+
+        said = json.loads(given.file.read_text())
+        opened = [line for line in said["manifest"]["lines"] if "salt" in line]
+        assert opened
+        assert [line for line in opened if line["id"] in page.out or line["digest"] in page.out] == []
+        assert "None: what you may not read" in page.out
+
+
 class TestVerify:
     def test_needs_neither_database_nor_server(self, given: Given, tmp_path: Path) -> None:
         """A process of its own, with nothing set and in an empty folder."""
