@@ -74,6 +74,8 @@ def _said(document: Mapping[str, Any] | None) -> dict[str, Any]:
         "transfer": statement["transfer"],
         "previous_owner": statement["previous_owner"]["name"],
         "new_owner": statement["new_owner"]["name"],
+        "asked_by": statement["asked_by"]["name"],
+        "decided_by": statement["decided_by"]["name"],
         "accepted_at": statement["accepted_at"],
         "lines": len(lines),
         "opened": sum("salt" in line for line in lines),
@@ -93,6 +95,6 @@ def _show(page: "Page", told: Mapping[str, Any], *, deep: bool) -> None:
         )
         return
     page.say("done/receipt_read_again" if deep else "done/receipt_good")
-    names = ("organization", "previous_owner", "new_owner", "accepted_at", "lines", "opened")
+    names = ("organization", "previous_owner", "new_owner", "asked_by", "accepted_at", "lines", "opened")
     shown = {page.words(f"receipt/{name}"): str(told[name]) for name in (*names, "line_of_log", "transfer")}
     page.facts({name: harmless_text(value) for name, value in shown.items()})

@@ -56,13 +56,15 @@ class _Page:
     def _what(self) -> dict[str, str]:
         said, options = self._said, self._said["options"]
         record = self._document.get("record")
+        # What a coordinator imposed never looks like an acceptance (OVR-1).
+        decided = "decided_by" if said["decided_by"]["id"] == said["new_owner"]["id"] else "imposed_by"
         included = "included" if options["include_confidential"] else "excluded"
         return {
             self._words("record"): "" if record is None else record["number"],
             self._words("previous_owner"): _person(said["previous_owner"]),
             self._words("new_owner"): _person(said["new_owner"]),
             self._words("asked_by"): _person(said["asked_by"]),
-            self._words("decided_by"): _person(said["decided_by"]),
+            self._words(decided): _person(said["decided_by"]),
             label("column/purpose", self._language): label(f"purpose/{said['purpose']}", self._language),
             self._words("asked_at"): self._instant(said["asked_at"]),
             self._words("accepted_at"): self._instant(said["accepted_at"]),

@@ -10,6 +10,7 @@ import pytest
 
 from engine.activities.steps import Steps
 from engine.audit.keys import Signer
+from engine.exports.receipt import receipt_page
 from engine.records.database import Database
 from tests.acceptance.command import SCRIPT, Cli, environment, inside
 from tests.acceptance.proof.conftest import Given, email
@@ -90,6 +91,15 @@ class TestPage:
         assert "<b " not in shown.out
         assert "\x1b" not in shown.out
         assert "&lt;script&gt;" in shown.out
+
+    def test_ovr_1_what_was_imposed_does_not_look_like_an_acceptance(self, given: Given) -> None:
+        said = json.loads(given.file.read_text())
+        accepted = receipt_page(said, "en", "America/Toronto")
+        said["statement"]["decided_by"] = said["statement"]["previous_owner"]
+        imposed = receipt_page(said, "en", "America/Toronto")
+
+        assert ("accepted by" in accepted, "imposed by" in accepted) == (True, False)
+        assert ("accepted by" in imposed, "imposed by" in imposed) == (False, True)
 
     def test_opens_no_more_than_the_receipt(self, cli: Cli, clinic: Clinic, given: Given) -> None:
         """VIS-12: a coordinator reads who, when and how many."""
