@@ -1,5 +1,6 @@
 """The ``passation`` command: its groups, its help in the reader's language, its exit codes."""
 
+import logging
 import os
 import sys
 import traceback
@@ -61,6 +62,10 @@ _GROUPS: Final = {
     "quarantine": quarantine.app,
     "destruction": quarantine.destruction,
 }
+
+
+# A command answers; what the engine logs is for workers, and not to be mixed with an error on stderr.
+logging.getLogger("engine").addHandler(logging.NullHandler())
 
 
 def main() -> NoReturn:
