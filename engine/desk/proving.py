@@ -24,6 +24,7 @@ from engine.records.tables import Transfer
 from engine.rules import transfers as rules
 from engine.rules import writing as writing_rules
 from engine.rules.facts import MemberFacts
+from engine.states.choices import Role
 from engine.states.transfer import TransferState
 from engine.views import FlawView, GivenView, KeyStandingView, KeyView
 
@@ -196,8 +197,15 @@ class ProvingDesk(Commands):
     def _log_given(self, actor_id: UUID, transfer_id: UUID, command_id: UUID) -> None:
         with self.database.write() as session:
             actor = active(session, actor_id)
-            record_id = session.get_one(Transfer, transfer_id).record_id
-            writing = Writing(session, actor, datetime.now(UTC), record_id=record_id, transfer_id=transfer_id)
+            transfer = session.get_one(Transfer, transfer_id)
+            writing = Writing(
+                session,
+                actor,
+                datetime.now(UTC),
+                _role(actor, transfer),
+                transfer.record_id,
+                transfer_id=transfer_id,
+            )
             if log.outcome_of(session, command_id, "transfer.receipt") is None:
                 log.append(session, self._entry(writing, "transfer.receipt", command_id))
 
@@ -225,6 +233,13 @@ class ProvingDesk(Commands):
             open_to_others=file is not None and file.exists() and bool(file.stat().st_mode & _OTHERS),
             waiting=waiting,
         )
+
+
+def _role(actor: MemberFacts, transfer: Transfer) -> Role:
+    """Say in which role somebody knows of a transfer: as a party, or else as a coordinator (VIS-12)."""
+    party = actor.id in {transfer.from_id, transfer.to_id} and Role.PRACTITIONER in actor.roles
+    wanted = Role.PRACTITIONER if party else Role.COORDINATOR
+    return wanted if wanted in actor.roles else min(actor.roles, default=Role.PRACTITIONER)
 
 
 def _text(found: dict[str, Any]) -> bytes:
