@@ -194,6 +194,10 @@ class TestForWhom:
         desk.receipt(signing.world.owner, transfer_id)
 
         assert signing.lines(transfer_id)[-1] == ("transfer.receipt", "allowed", None)
+        desk.receipt(signing.world.coordinator, transfer_id)
+        assert signing.rows(
+            "SELECT actor_id, role FROM events WHERE action = 'transfer.receipt' ORDER BY seq"
+        ) == [(str(signing.world.owner), "practitioner"), (str(signing.world.coordinator), "coordinator")]
 
 
 class TestAnnex:
