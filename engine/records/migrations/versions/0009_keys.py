@@ -11,7 +11,7 @@ from sqlalchemy.schema import conv
 from engine.records.types import Id, Instant
 
 revision = "0009"
-down_revision = "0008"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
