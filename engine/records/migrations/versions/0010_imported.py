@@ -10,7 +10,7 @@ from alembic import op
 from engine.records.types import Id, Instant
 
 revision = "0010"
-down_revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

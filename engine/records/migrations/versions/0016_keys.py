@@ -10,7 +10,7 @@ from sqlalchemy.schema import conv
 
 from engine.records.types import Id, Instant
 
-revision = "0009"
+revision = "0016"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
