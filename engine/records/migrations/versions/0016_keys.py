@@ -11,7 +11,7 @@ from sqlalchemy.schema import conv
 from engine.records.types import Id, Instant
 
 revision = "0016"
-down_revision = "0012"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
