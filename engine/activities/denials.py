@@ -101,7 +101,7 @@ def _request(
     record = facts.record(session, request.record_id, actor.id)
     new_owner = facts.member(session, request.to_id)
     known = new_owner is not None and new_owner.organization_id == actor.organization_id
-    role, state = Role.PRACTITIONER, None
+    role, state = min(actor.roles, default=Role.PRACTITIONER), None
     # By nobody who may ask, or to nobody, there is no transfer to speak of: only the attempt.
     with suppress(Denied, NotFound):
         role = rules.asking_role(actor, record) if record is not None else role

@@ -83,7 +83,7 @@ class ExportingDesk(Commands):
             now = datetime.now(UTC)
             record = facts.record(session, record_id, actor.id)
             if record is None or not visibility.may_see_record(session, actor.id, record_id, now):
-                raise unseen(record)
+                raise unseen(actor, record)
             chosen = _copy(session, actor, record_id, now, copy_id, newest=newest_copy)
             # The record in use comes before its copies.
             items = exporting.items_to_export(session, actor.id, record_id, now, chosen)

@@ -80,7 +80,7 @@ def record_view(
     """Show a record to somebody who may look into it. Raises ``Denied`` or ``NotFound`` (VIS-11)."""
     record = facts.record(session, record_id, actor.id)
     if record is None or not visibility.may_see_record(session, actor.id, record_id, now):
-        raise unseen(record)
+        raise unseen(actor, record)
     row = session.get_one(Record, record_id)
     holding = session.scalars(
         select(Holding)
