@@ -39,6 +39,8 @@ class Target:
     """What a command names; of the transfer nothing where there has been none."""
 
     record: UUID = field(default_factory=uuid4)
+    owner: UUID = field(default_factory=uuid4)
+    number: str = "D-nulle part"
     transfer: UUID | None = None
     quarantine: UUID = field(default_factory=uuid4)
     restriction: UUID = field(default_factory=uuid4)
@@ -81,6 +83,7 @@ class Cast:
         with database.write() as session:
             #: Somebody eligible who is asked, shared with, named.
             self.candidate = build.member(session, self.world.organization)
+            self.both = build.member(session, self.world.organization, Role.PRACTITIONER, Role.COORDINATOR)
             #: Somebody whose access was taken.
             self.left = build.member(session, self.world.organization, active=False)
             other = build.organization(session)
@@ -135,6 +138,8 @@ class Cast:
         target, people = stage.target, stage.people
         holding, owner = self.clinic.live(target.record)
         assert owner == people["owner"]
+        target.owner = owner
+        ((target.number,),) = self.clinic.rows("SELECT number FROM records WHERE id = :id", id=target.record)
         now = self.clinic.now + timedelta(minutes=1)
         note = partial(build.note, created_at=now)
         with self.clinic.database.write() as session:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from engine.desk.desk import Desk
 from engine.errors import EngineError
 from engine.records.database import Database
+from engine.records.enriching import Overlay
 from engine.records.importing import Parcel
 from engine.rules.content import ContentClass
 from engine.states.choices import Options, Purpose, RestorationCause, Role, ShareLevel
@@ -177,11 +178,13 @@ def _add_member(doors: Doors, actor: UUID) -> object:
     )
 
 
+_PATIENT: Final = ("Patient", "1")
+
+
 def _import(doors: Doors, actor: UUID) -> object:
-    owner = doors.cast.candidate
     parcel = Parcel(
         source="ailleurs",
-        patient=("Patient", "1"),
+        patient=_PATIENT,
         sha256="0" * 64,
         name="Dominique",
         email=None,
@@ -190,9 +193,30 @@ def _import(doors: Doors, actor: UUID) -> object:
         opened_on=None,
         owner=None,
         people=[],
+        earlier=[],
         things=[],
     )
-    return doors.desk.import_patient(actor, parcel, owner)
+    return doors.desk.import_patient(actor, parcel, doors.cast.candidate)
+
+
+def _enrich(doors: Doors, actor: UUID) -> object:
+    _import(doors, doors.cast.world.administrator)
+    overlay = Overlay(
+        source="ailleurs", patient=_PATIENT, colleagues=[], shares=[], restrictions=[], things=[]
+    )
+    return doors.desk.enrich_patient(actor, overlay)
+
+
+def _grant(doors: Doors, actor: UUID) -> object:
+    return doors.desk.grant(actor, doors.cast.candidate, Role.COORDINATOR)
+
+
+def _revoke(doors: Doors, actor: UUID) -> object:
+    return doors.desk.revoke(actor, doors.cast.both, Role.COORDINATOR)
+
+
+def _what_waits(doors: Doors, actor: UUID) -> object:
+    return doors.desk.role(actor, doors.cast.both, Role.COORDINATOR)
 
 
 #: Commands about a record or its transfer. ``·`` names a part of what a command shows, or one use of it.
@@ -200,6 +224,11 @@ DOORS: Final[Mapping[str, Door]] = {
     # -- looking ------------------------------------------------------------------------------------------
     "record show": Door(("record",), _show_record),
     "record list": Door(("records",), lambda d, who, _: d.desk.records(who), _listing("record")),
+    "record find": Door(
+        ("find_records",),
+        lambda d, who, t: d.desk.find_records(who, t.owner, t.number).records,
+        _listing("record"),
+    ),
     "record export": Door(("export_record",), _export_all),
     "document export": Door(("export_document",), _export_one),
     "record show · bytes": Door(
@@ -339,6 +368,12 @@ DOORS: Final[Mapping[str, Door]] = {
     "member deactivate · what is held": _by_role(
         ("held",), lambda d, who: d.desk.held(who, d.cast.candidate), names_member=True
     ),
+    "member grant": _by_role(("grant",), _grant, names_member=True),
+    "member grant-coordinator": _by_role(("grant",), _grant, names_member=True),
+    "member revoke": _by_role(("revoke",), _revoke, names_member=True),
+    "member revoke-coordinator": _by_role(("revoke",), _revoke, names_member=True),
+    "member revoke · what waits": _by_role(("role",), _what_waits, names_member=True),
+    "practitioners": _by_role(("practitioners",), lambda d, who: d.desk.practitioners(who)),
     "member activate": _by_role(
         ("activate",), lambda d, who: d.desk.activate(who, d.cast.left), names_member=True
     ),
@@ -348,6 +383,7 @@ DOORS: Final[Mapping[str, Door]] = {
         names_member=True,
     ),
     "member accepts": _by_role(("set_accepts",), lambda d, who: d.desk.set_accepts(who, accepts=False)),
+    "import fhir · enrich": _by_role(("enrich_patient",), _enrich),
     "import fhir": _by_role(("check_import", "check_import_owners", "imported", "import_patient"), _import),
     "destruction preview": _by_role(
         ("destruction_forecast",), lambda d, who: d.desk.destruction_forecast(who)
