@@ -9,6 +9,7 @@ from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
 from engine.desk.membership import MembersDesk
 from engine.desk.notes import NotesDesk
+from engine.desk.openings import OpeningsDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
@@ -28,6 +29,7 @@ class Desk(
     ExportingDesk,
     LookingDesk,
     QuarantineDesk,
+    OpeningsDesk,
     ImportDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""

@@ -13,6 +13,7 @@ from engine.records.tables import (
     FreeText,
     Holding,
     HoldingState,
+    Opening,
     RecordClient,
     Restoration,
     StuckCause,
@@ -172,5 +173,8 @@ def sweep_texts(session: Session, before: datetime) -> int:
         )
     )
     restoring = exists().where(Restoration.reason_id == FreeText.id)
-    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used, ~restoring))
+    opening = exists().where(Opening.reason_id == FreeText.id)
+    result = session.execute(
+        delete(FreeText).where(FreeText.created_at < before, ~used, ~restoring, ~opening)
+    )
     return result.rowcount if isinstance(result, CursorResult) else 0
