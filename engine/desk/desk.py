@@ -1,5 +1,6 @@
 """The whole desk: what a practice does with the database alone."""
 
+from engine.desk.bulk_preview import BulkPreviewDesk
 from engine.desk.clients import ClientsDesk
 from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
@@ -31,5 +32,6 @@ class Desk(
     QuarantineDesk,
     OpeningsDesk,
     ImportDesk,
+    BulkPreviewDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""
