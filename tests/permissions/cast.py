@@ -11,7 +11,7 @@ from engine.desk.desk import Desk
 from engine.records.database import Database
 from engine.records.tables import NoteState, TextKind
 from engine.rules.content import ContentClass
-from engine.states.choices import BasisForm, Options, Role, ShareLevel
+from engine.states.choices import BasisForm, Options, RestorationCause, Role, ShareLevel
 from tests import build
 from tests.build import World
 from tests.integration.handover.clinic import UPCOMING, Clinic
@@ -19,8 +19,8 @@ from tests.integration.handover.clinic import UPCOMING, Clinic
 C = ContentClass
 #: What somebody may be to a record and to its latest transfer. Nobody else is anything to them.
 RELATIONS: Final = (
-    "owner", "asked", "asked collaborator", "with copy", "without copy", "reader", "writer", "full",
-    "asker", "former", "named", "nobody",
+    "owner", "asked", "asked collaborator", "with copy", "without copy", "copy reader", "reader", "writer",
+    "full", "asker", "former", "named", "nobody",
 )  # fmt: skip
 PENDING: Final = ("pending (owner)", "pending (coordinator)")
 STATES: Final = (
@@ -43,6 +43,9 @@ class Target:
     number: str = "D-nulle part"
     transfer: UUID | None = None
     quarantine: UUID = field(default_factory=uuid4)
+    #: A copy whose holder is gone, and the opening of it for somebody.
+    copy: UUID = field(default_factory=uuid4)
+    opening: UUID = field(default_factory=uuid4)
     restriction: UUID = field(default_factory=uuid4)
     draft: UUID = field(default_factory=uuid4)
     signed: UUID = field(default_factory=uuid4)
@@ -103,24 +106,31 @@ class Cast:
     def _stage(self, state: str, kind: str, *, shared: bool = False) -> Stage:
         clinic = self.clinic
         people = {
-            name: clinic.colleague() for name in ("first", "owner", "reader", "writer", "full", "nobody")
+            name: clinic.colleague()
+            for name in ("gone", "first", "owner", "copy reader", "reader", "writer", "full", "nobody")
         }
         people["with copy"] = people["second"] = clinic.colleague()
         people["without copy"] = people["first"]
         with clinic.database.write() as session:
             client = build.client(session, self.world.organization)
-            built = build.record(session, people["first"], [client], confidential=kind == "confidential")
+            built = build.record(session, people["gone"], [client], confidential=kind == "confidential")
             build.raw_datum(session, built.holding_id)
             for level in ShareLevel:
                 build.share(session, built.record_id, people[_SHARING[level]], level=level)
             theirs = build.appointment(
                 session, built.record_id, people["writer"], client_id=client, starts_at=UPCOMING
             )
-        target = Target(record=built.record_id, quarantine=built.holding_id)
+        target = Target(record=built.record_id, copy=built.holding_id)
+        clinic.hand_over(record=target.record, by=people["gone"], to=people["first"])
+        with clinic.database.write() as session:
+            target.quarantine, _ = clinic.live(target.record)
+            build.raw_datum(session, target.quarantine, created_at=clinic.now)
         clinic.hand_over(_BARE, record=target.record, by=people["first"], to=people["second"])
         clinic.hand_over(record=target.record, by=people["second"], to=people["owner"])
         with clinic.database.write() as session:
             restriction = build.restriction(session, client, people["owner"], member_id=self.world.new_owner)
+        clinic.change("UPDATE members SET active = false WHERE id = :id", id=people["gone"])
+        target.opening = self._opening(target, people["copy reader"])
         target.restriction, target.shared_with, target.their_appointment = restriction, people["full"], theirs
         stage = Stage(state, kind, target, people)
         if shared:
@@ -132,6 +142,20 @@ class Cast:
         else:
             stage.people = {name: who for name, who in people.items() if name in RELATIONS}
         return stage
+
+    def _opening(self, target: Target, reader: UUID) -> UUID:
+        return (
+            Desk(self.clinic.database)
+            .open_copy(
+                self.world.administrator,
+                target.copy,
+                reader_id=reader,
+                days=30,
+                cause=RestorationCause.ORDER,
+                reason="ordonnance",
+            )
+            .id
+        )
 
     def _fill(self, stage: Stage, client: UUID) -> None:
         """Put something of every class into the record, whoever has it by now."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -16,7 +17,7 @@ from engine.records.enriching import Overlay
 from engine.records.importing import Parcel
 from engine.rules.content import ContentClass
 from engine.states.choices import Options, Purpose, RestorationCause, Role, ShareLevel
-from engine.views import HoldView, RecordView, TransferView
+from engine.views import BulkLineView, HoldView, RecordView, TransferView
 from tests.permissions.cast import PENDING, STATES, Cast, Target
 from tests.permissions.nearby import Nearby
 
@@ -125,6 +126,27 @@ def _part(found: Callable[[TransferView], object], states: Iterable[str] = STATE
     return Door(("show", "transfer"), _show_transfer, look, transfer=True, states=frozenset(states))
 
 
+def _preview_bulk(
+    doors: Doors, actor: UUID, target: Target, *, confidential: bool = False
+) -> list[BulkLineView]:
+    shown = doors.desk.bulk_preview(
+        actor, target.owner, [doors.cast.candidate], include_confidential_records=confidential
+    )
+    return shown.lines
+
+
+def _line_of_bulk(lines: list[BulkLineView], target: Target) -> BulkLineView:
+    found = next((line for line in lines if line.record_id == target.record), None)
+    if found is None:
+        raise Absent
+    return found
+
+
+def _number_in_bulk(lines: list[BulkLineView], target: Target) -> None:
+    if _line_of_bulk(lines, target).record_number is None:
+        raise Hidden
+
+
 def _export_all(doors: Doors, actor: UUID, target: Target) -> object:
     return doors.desk.export_record(actor, target.record, doors.new_path(), language="fr")
 
@@ -158,6 +180,17 @@ def _request(doors: Doors, actor: UUID, target: Target, to: UUID) -> object:
 def _restrict(doors: Doors, actor: UUID, target: Target) -> object:
     candidate = doors.cast.candidate
     return doors.desk.restrict(actor, target.record, member_id=candidate, title=None, basis="à sa demande")
+
+
+def _open_copy(doors: Doors, actor: UUID, target: Target) -> object:
+    return doors.desk.open_copy(
+        actor,
+        target.copy,
+        reader_id=doors.cast.candidate,
+        days=1,
+        cause=RestorationCause.ORDER,
+        reason="ordonnance",
+    )
 
 
 def _by_role(
@@ -228,6 +261,10 @@ DOORS: Final[Mapping[str, Door]] = {
         ("find_records",),
         lambda d, who, t: d.desk.find_records(who, t.owner, t.number).records,
         _listing("record"),
+    ),
+    "bulk preview": Door(("bulk_preview",), _preview_bulk, _line_of_bulk),
+    "bulk preview · number with confidential records": Door(
+        ("bulk_preview",), partial(_preview_bulk, confidential=True), _number_in_bulk
     ),
     "record export": Door(("export_record",), _export_all),
     "document export": Door(("export_document",), _export_one),
@@ -353,6 +390,11 @@ DOORS: Final[Mapping[str, Door]] = {
     "quarantine list": Door(
         ("quarantines",), lambda d, who, _: d.desk.quarantines(who), _listing("quarantine")
     ),
+    "quarantine copies": Door(
+        ("holderless_copies",), lambda d, who, _: d.desk.holderless_copies(who), _listing("copy")
+    ),
+    "quarantine open": Door(("open_copy",), _open_copy),
+    "quarantine close": Door(("close_copy",), lambda d, who, t: d.desk.close_copy(who, t.opening)),
     # -- by role alone ------------------------------------------------------------------------------------
     "record add": _by_role(("add_record",), lambda d, who: d.desk.add_record(who, title="T", client="C")),
     "org show": _by_role(("organization",), lambda d, who: d.desk.organization(who)),
