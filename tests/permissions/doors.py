@@ -43,6 +43,7 @@ class Doors:
         self.service = Nearby(self.desk, database)
         self.cast = cast
         self._folder = folder
+        self._given: list[Path] = []
         self._runner = runner
 
     def wait(self, coroutine: Any) -> Any:  # noqa: ANN401 - whatever the service answers
@@ -51,7 +52,13 @@ class Doors:
 
     def new_path(self) -> Path:
         """Give a place where nothing is."""
-        return self._folder / uuid4().hex
+        self._given.append(self._folder / uuid4().hex)
+        return self._given[-1]
+
+    def written(self) -> list[Path]:
+        """Give the files that were written since it was last asked."""
+        places, self._given = self._given, []
+        return [file for place in places for file in (place, *place.rglob("*")) if file.is_file()]
 
 
 Run = Callable[[Doors, UUID, Target], Any]
