@@ -30,7 +30,7 @@ def earlier_line(session: Session, step: Step, what: What) -> Event | None:
         if line is None or line.outcome == log.Result.ALLOWED:
             return None
         if (line.actor_id, line.record_id, line.subject_id) != (what.actor_id, what.record_id, what.to_id):
-            raise Denied("MOVE-3", "other_request")
+            raise decisions.other_request(session, what)
         return line
     return log.outcome_of(session, what.command_id, step) if isinstance(what, Command) else None
 

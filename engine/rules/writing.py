@@ -113,6 +113,14 @@ def check_share(actor: MemberFacts, record: RecordFacts, old: Access | None, new
     return role
 
 
+def check_shared_with(colleague: MemberFacts) -> None:
+    """Judge with whom a record is shared: with an active practitioner, since no other role sees content."""
+    if not colleague.active:
+        raise NotFound("member")
+    if Role.PRACTITIONER not in colleague.roles:
+        raise Denied("ROLE-4", "collaborator")
+
+
 def widens(old: Access | None, new: Access | None) -> bool:
     """Say whether a share allows more than before: a higher level, or signatures that no longer wait."""
     if new is None:

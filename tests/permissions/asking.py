@@ -1,6 +1,7 @@
 """Asks the desk and the service what the table says, cell by cell, and takes everything back."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import delete, insert, update
 
 from engine.catalogue import LANGUAGES, sentence
+from engine.cli.output import plain
 from engine.errors import EngineError, NotFound
 from engine.records.tables import Member, MemberRole
 from engine.states.choices import Role
@@ -107,6 +109,15 @@ class Asking:
                     wrong += self._wrong(question.cell, actor, question.target)
         return wrong
 
+    def heard(self, question: Question) -> str:
+        """Give everything that comes back from a command: what is shown, told and written to files."""
+        with self.database.undoing():
+            self._become(question.actor, question.cell.column)
+            door = DOORS[question.cell.command]
+            result, _ = self._run(door, question.actor, question.target)
+        files = [path.read_bytes().decode(errors="replace") for path in self._doors.written()]
+        return "\n".join([_told(result), *files])
+
     def _wrong(self, cell: Cell, actor: UUID, target: Target) -> list[str]:
         door, row = DOORS[cell.command], table.row_of(cell)
         expected = NEVER if row is None else row.answer(cell)
@@ -179,6 +190,14 @@ class Asking:
                 f"SELECT outcome, rule, role FROM events WHERE actor_id = '{actor}' AND seq > {after}"
             )
         ]
+
+
+def _told(result: object) -> str:
+    if isinstance(result, EngineError):
+        return "\n".join([*(sentence(result, language) for language in LANGUAGES), str(dict(result.params))])
+    if isinstance(result, bytes):
+        return result.decode(errors="replace")
+    return json.dumps(plain(result), ensure_ascii=False)
 
 
 def _answer(door: Door, result: object, target: Target) -> Answer:

@@ -54,6 +54,8 @@ class Target:
     appointment: UUID = field(default_factory=uuid4)
     their_appointment: UUID = field(default_factory=uuid4)
     shared_with: UUID = field(default_factory=uuid4)
+    #: Somebody who has left, and had kept something for themself (VIS-6).
+    absent: UUID = field(default_factory=uuid4)
     #: One item of each class, for reading.
     items: dict[ContentClass, UUID] = field(default_factory=dict)
 
@@ -69,8 +71,9 @@ class Target:
 
 @dataclass(slots=True)
 class Stage:
-    """One record in one state, and who is there."""
+    """One record in one state, and who is there; ``serial`` ends every word that was planted in it."""
 
+    serial: int
     state: str
     kind: str
     target: Target
@@ -94,17 +97,12 @@ class Cast:
             self.outsider = build.member(session, other, *Role)
             #: Coordinators who ask, each for one record.
             self._askers = [build.member(session, self.world.organization, Role.COORDINATOR) for _ in STATES]
-        self.stages = list(self._stages())
-
-    def _stages(self) -> Iterator[Stage]:
-        for kind in KINDS:
-            for state in STATES:
-                if (state, kind) not in IMPOSSIBLE:
-                    yield self._stage(state, kind)
-            yield self._stage("pending (owner)", kind, shared=True)
+        self.stages: list[Stage] = []
+        for state, kind, shared in _wanted():
+            self.stages.append(self._stage(state, kind, shared=shared))
 
     def _stage(self, state: str, kind: str, *, shared: bool = False) -> Stage:
-        clinic = self.clinic
+        clinic, serial = self.clinic, len(self.stages)
         people = {
             name: clinic.colleague()
             for name in ("gone", "first", "owner", "copy reader", "reader", "writer", "full", "nobody")
@@ -112,8 +110,16 @@ class Cast:
         people["with copy"] = people["second"] = clinic.colleague()
         people["without copy"] = people["first"]
         with clinic.database.write() as session:
-            client = build.client(session, self.world.organization)
-            built = build.record(session, people["gone"], [client], confidential=kind == "confidential")
+            name, address = word("client", serial), f"{word('mail', serial)}@courriel.example"
+            client = build.client(session, self.world.organization, name=name, email=address)
+            built = build.record(
+                session,
+                people["gone"],
+                [client],
+                confidential=kind == "confidential",
+                title=word("title", serial),
+                number=word("number", serial),
+            )
             build.raw_datum(session, built.holding_id)
             for level in ShareLevel:
                 build.share(session, built.record_id, people[_SHARING[level]], level=level)
@@ -132,7 +138,7 @@ class Cast:
         clinic.change("UPDATE members SET active = false WHERE id = :id", id=people["gone"])
         target.opening = self._opening(target, people["copy reader"])
         target.restriction, target.shared_with, target.their_appointment = restriction, people["full"], theirs
-        stage = Stage(state, kind, target, people)
+        stage = Stage(serial, state, kind, target, people)
         if shared:
             people["asked"] = people["asked collaborator"] = people["reader"]
         _STATES[state](self, stage)
@@ -164,13 +170,15 @@ class Cast:
         assert owner == people["owner"]
         target.owner = owner
         ((target.number,),) = self.clinic.rows("SELECT number FROM records WHERE id = :id", id=target.record)
-        now = self.clinic.now + timedelta(minutes=1)
+        now, said = self.clinic.now + timedelta(minutes=1), partial(word, serial=stage.serial)
         note = partial(build.note, created_at=now)
         with self.clinic.database.write() as session:
             gone = build.member(session, self.world.organization)
-            target.draft = note(session, holding, state=NoteState.DRAFT)
-            target.signed = note(session, holding)
-            target.left = note(session, holding, author_id=gone, state=NoteState.DRAFT)
+            target.absent = build.member(session, self.world.organization, active=False)
+            note(session, holding, body=said("absent"), author_id=target.absent, author_only=True)
+            target.draft = note(session, holding, body=said("draft"), state=NoteState.DRAFT)
+            target.signed = note(session, holding, body=said("note"))
+            target.left = note(session, holding, body=said("left"), author_id=gone, state=NoteState.DRAFT)
             target.waiting = note(
                 session, holding, author_id=people["full"], state=NoteState.WAITING_APPROVAL
             )
@@ -180,17 +188,19 @@ class Cast:
             target.items = {
                 C.NOTE: target.signed,
                 C.DRAFT_NOTE: target.draft,
-                C.DOCUMENT: build.document(session, holding, created_at=now),
-                C.CONFIDENTIAL_NOTE: note(session, holding, confidential=True),
+                C.DOCUMENT: build.document(
+                    session, holding, name=said("file"), body=said("document").encode(), created_at=now
+                ),
+                C.CONFIDENTIAL_NOTE: note(session, holding, body=said("confidential"), confidential=True),
                 C.CONFIDENTIAL_DOCUMENT: build.document(session, holding, confidential=True, created_at=now),
                 C.COLLABORATOR_CONFIDENTIAL: note(
-                    session, holding, author_id=people["writer"], author_only=True
+                    session, holding, body=said("own"), author_id=people["writer"], author_only=True
                 ),
-                C.RAW_DATA: build.raw_datum(session, holding, created_at=now),
-                C.PROFILE: build.profile(session, holding, created_at=now),
-                C.INVOICE: build.invoice(session, holding, created_at=now),
-                C.TASK: build.task(session, holding, created_at=now),
-                C.MEMO: build.memo(session, holding, created_at=now),
+                C.RAW_DATA: build.raw_datum(session, holding, name=said("raw"), created_at=now),
+                C.PROFILE: build.profile(session, holding, name=said("profile"), created_at=now),
+                C.INVOICE: build.invoice(session, holding, number=said("invoice"), created_at=now),
+                C.TASK: build.task(session, holding, body=said("task"), created_at=now),
+                C.MEMO: build.memo(session, holding, body=said("memo"), created_at=now),
             }
 
     # -- how each state is reached ------------------------------------------------------------------------
@@ -199,8 +209,10 @@ class Cast:
         """Ask with everything that a request may say."""
         clinic, asker = self.clinic, stage.people[by]
         with clinic.database.write() as session:
-            basis = build.text(session, asker, TextKind.BASIS, basis_form=BasisForm.WRITTEN)
-            message = build.text(session, asker, TextKind.MESSAGE, "Bonne continuation")
+            said = partial(word, serial=stage.serial)
+            form = BasisForm.WRITTEN
+            basis = build.text(session, asker, TextKind.BASIS, said("basis"), basis_form=form)
+            message = build.text(session, asker, TextKind.MESSAGE, said("message"))
         stage.target.transfer = clinic.ask(
             record_id=stage.target.record,
             by=asker,
@@ -236,7 +248,7 @@ class Cast:
         owner = stage.people["owner"]
         if stage.kind == "confidential":
             self.clinic.change("UPDATE members SET active = false WHERE id = :id", id=owner)
-        assert self._transfer(stage, "refuse") == "coordinator_override"
+        assert self._refused(stage) == "coordinator_override"
         self.clinic.change("UPDATE members SET active = true WHERE id = :id", id=owner)
 
     def accepted(self, stage: Stage) -> None:
@@ -270,7 +282,7 @@ class Cast:
         """Given back by who was asked."""
         stage.people["former"] = self.clinic.colleague()
         self.ask(stage, "owner", "former")
-        assert self._transfer(stage, "refuse") == "refused"
+        assert self._refused(stage) == "refused"
 
     def cancelled(self, stage: Stage) -> None:
         """Taken back by who asked."""
@@ -302,9 +314,24 @@ class Cast:
         """Put away by its owner (ELIG-1)."""
         Desk(self.clinic.database).archive(stage.people["owner"], stage.target.record)
 
-    def _transfer(self, stage: Stage, _answer: str) -> str | None:
+    def _refused(self, stage: Stage) -> str | None:
+        former = stage.people["former"]
+        reason = self.clinic.text(former, TextKind.REASON, word("reason", stage.serial))
         assert stage.target.transfer is not None
-        return self.clinic.refuse(stage.target.transfer, by=stage.people["former"]).state
+        return self.clinic.refuse(stage.target.transfer, by=former, reason_id=reason).state
+
+
+def word(kind: str, serial: int) -> str:
+    """Give a word that stands nowhere else: what it says, and in which stage."""
+    return f"zq{kind}{serial}x"
+
+
+def _wanted() -> Iterator[tuple[str, str, bool]]:
+    for kind in KINDS:
+        for state in STATES:
+            if (state, kind) not in IMPOSSIBLE:
+                yield state, kind, False
+        yield "pending (owner)", kind, True
 
 
 _STATES: Final[dict[str, Callable[[Cast, Stage], None]]] = {

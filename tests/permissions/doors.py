@@ -43,6 +43,7 @@ class Doors:
         self.service = Nearby(self.desk, database)
         self.cast = cast
         self._folder = folder
+        self._given: list[Path] = []
         self._runner = runner
 
     def wait(self, coroutine: Any) -> Any:  # noqa: ANN401 - whatever the service answers
@@ -51,7 +52,13 @@ class Doors:
 
     def new_path(self) -> Path:
         """Give a place where nothing is."""
-        return self._folder / uuid4().hex
+        self._given.append(self._folder / uuid4().hex)
+        return self._given[-1]
+
+    def written(self) -> list[Path]:
+        """Give the files that were written since it was last asked."""
+        places, self._given = self._given, []
+        return [file for place in places for file in (place, *place.rglob("*")) if file.is_file()]
 
 
 Run = Callable[[Doors, UUID, Target], Any]
@@ -104,6 +111,16 @@ def _show_record(doors: Doors, actor: UUID, target: Target) -> RecordView:
 def _show_transfer(doors: Doors, actor: UUID, target: Target) -> TransferView:
     shown: TransferView = doors.wait(doors.service.show(actor, _transfer_of(target)))
     return shown
+
+
+def _list_transfers(doors: Doors, actor: UUID, _: Target) -> list[TransferView]:
+    """Read every page of the list."""
+    shown = doors.desk.transfers(actor)
+    found = list(shown.transfers)
+    while shown.after is not None:
+        shown = doors.desk.transfers(actor, after=shown.after)
+        found += shown.transfers
+    return found
 
 
 def _item(item_class: ContentClass) -> Door:
@@ -293,8 +310,12 @@ DOORS: Final[Mapping[str, Door]] = {
     "transfer request": Door(("request",), lambda d, who, t: _request(d, who, t, d.cast.candidate)),
     "transfer request · to oneself": Door(("request",), lambda d, who, t: _request(d, who, t, who)),
     "transfer show": Door(("show", "transfer"), _show_transfer, transfer=True),
-    "transfer list": Door(
-        ("transfers",), lambda d, who, _: d.desk.transfers(who), _listing("transfer"), transfer=True
+    "transfer list": Door(("transfers",), _list_transfers, _listing("transfer"), transfer=True),
+    "needs-you": Door(
+        ("needs",),
+        lambda d, who, _: d.desk.needs(who).transfers,
+        _listing("transfer", lambda view: view.transfer.id),
+        transfer=True,
     ),
     "transfer show · number": _part(lambda view: view.record_number),
     "transfer show · who": _part(lambda view: view.owner and view.asked_by),
@@ -389,6 +410,12 @@ DOORS: Final[Mapping[str, Door]] = {
     ),
     "quarantine list": Door(
         ("quarantines",), lambda d, who, _: d.desk.quarantines(who), _listing("quarantine")
+    ),
+    "quarantine recover": Door(
+        ("recover",),
+        lambda d, who, t: d.desk.recover(
+            who, t.record, author_id=t.absent, cause=RestorationCause.ORDER, reason="ordonnance"
+        ),
     ),
     "quarantine copies": Door(
         ("holderless_copies",), lambda d, who, _: d.desk.holderless_copies(who), _listing("copy")

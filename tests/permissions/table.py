@@ -31,6 +31,7 @@ COLUMNS: Final = {
     "inactive": frozenset({P, COORDINATOR, ADMINISTRATOR}),
     "elsewhere": frozenset({P, COORDINATOR, ADMINISTRATOR}),
 }
+#: The last one: a row says nothing in a column, and the rows below it do.
 YES, NOT_FOUND, NEVER = "yes", "not found", "-"
 
 
@@ -63,9 +64,10 @@ class Row:
         return " | ".join(self.written)
 
     def fits(self, cell: Cell) -> bool:
-        """Say whether the line speaks of a cell."""
+        """Say whether the line speaks of a cell; one that has no answer there leaves it to those below."""
         return (
-            cell.command in self.commands
+            self.answers[list(COLUMNS).index(cell.column)] != NEVER
+            and cell.command in self.commands
             and cell.relation in self.relations
             and cell.kind in self.kinds
             and cell.state in self.states
@@ -89,20 +91,13 @@ class Group:
 
 
 def possible(relation: str, column: str) -> bool:
-    """Say whether somebody in this relation can stand in this column."""
-    if column == "elsewhere":
-        return relation == "nobody"
-    if column == "inactive" or relation == "nobody":
-        return True
-    if relation == "asker":
-        # Who asked as a coordinator; as a practitioner alone, they have lost the role since (ROLE-5).
-        return column in {
-            "practitioner",
-            "coordinator",
-            "coordinator, practitioner",
-            "administrator, coordinator",
-        }
-    return P in COLUMNS[column]
+    """
+    Say whether somebody in this relation can stand in this column.
+
+    Whoever is something to a record was a practitioner or the coordinator who asked, and may have lost that
+    role since (ROLE-5).
+    """
+    return column != "elsewhere" or relation == "nobody"
 
 
 @cache
@@ -209,8 +204,8 @@ How to read it:
   the first that fits is the answer, and the rows below it speak of what is left.
 - *Who* is what somebody is to the record and to its latest transfer;
   *record* and *state* are what the record is.
-- The columns are the roles that the same person holds.
-  Whoever had, has or shares a record is a practitioner, so the other columns are empty there.
+- The columns are the roles that the same person holds, an empty cell leaves the answer to the rows below.
+  Whoever had, has or shares a record was a practitioner; in the other columns they have lost that role since.
   Somebody *inactive* or from *elsewhere* has every role in this table, and none of them helps.
 - **yes**: it is done, or shown.
 - *not found*: word for word what is told of a thing that does not exist ([VIS-11](rules.md#vis-11)).

@@ -1,41 +1,20 @@
 """The table of permissions: every cell asked on a real database, and no command left out (ROLE-4, VIS-11)."""
 
 import inspect
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from engine.catalogue import errors
 from engine.desk.desk import Desk
 from engine.service import Service
-from tests.checker.checking import check
-from tests.conftest import BOTH
 from tests.docs.commands import commands
 from tests.permissions import table
 from tests.permissions.asking import Asking
 from tests.permissions.cast import IMPOSSIBLE, KINDS, STATES
 from tests.permissions.doors import DOORS, NO_COMMAND, NOT_IN_TABLE
 from tests.permissions.table import COLUMNS, NEVER, NOT_FOUND, YES, Cell
-from tests.postgresql import places
 
 STAGES = [(state, kind) for kind in KINDS for state in STATES if (state, kind) not in IMPOSSIBLE]
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def asking(
-    request: pytest.FixtureRequest, database_template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Asking]:
-    """Every stage of the table on one database, prepared once."""
-    folder = tmp_path_factory.mktemp("permissions")
-    if request.param == "sqlite":
-        place = places.on_sqlite(database_template, folder)
-    else:
-        place = places.on_postgresql(request.getfixturevalue("postgresql"), folder)
-    prepared = Asking(place, folder)
-    assert check(place.file()) == []
-    yield prepared
-    prepared.close()
 
 
 class TestAnswers:
