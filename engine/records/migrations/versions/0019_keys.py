@@ -10,7 +10,7 @@ from sqlalchemy.schema import conv
 
 from engine.records.types import Id, Instant
 
-revision = "0016"
+revision = "0019"
 down_revision = "0018"
 branch_labels = None
 depends_on = None
