@@ -35,6 +35,7 @@ Outage = Literal[
     "temporal_unavailable",
     "temporal_cli",
     "search_attributes",
+    "signing_key",
 ]
 
 
@@ -106,6 +107,7 @@ class Unavailable(EngineError):
             "database_newer",
             "temporal_cli",
             "search_attributes",
+            "signing_key",
         }
     )
 

@@ -13,6 +13,7 @@ from engine.desk.notes import NotesDesk
 from engine.desk.notices import NoticesDesk
 from engine.desk.openings import OpeningsDesk
 from engine.desk.people import PeopleDesk
+from engine.desk.proving import ProvingDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 from engine.desk.roles import RolesDesk
@@ -36,6 +37,7 @@ class Desk(
     OpeningsDesk,
     ImportDesk,
     NoticesDesk,
+    ProvingDesk,
     BulkPreviewDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""
