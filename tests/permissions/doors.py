@@ -473,7 +473,7 @@ NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "org create": "makes an organization with its first member, where nobody is a member yet",
     "mail list": "reads a folder of this machine, where mail goes that no server is named for; nobody acts",
     "mail show": "the same folder",
-    "call list": "names clients of one's own records, or of institutional ones; tests/integration/notices asks",
+    "call list": "names clients of one's own or institutional records; tests/integration/notices asks",
     "call done": "the same list, for which a call is there or not found",
     "audit verify": "walks every chain of the machine and counts lines; nobody acts",
 }
