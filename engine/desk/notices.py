@@ -25,6 +25,8 @@ class NoticesDesk(Commands):
         """Choose how often messages come that need no action; the others always come at once (NOTE-1)."""
 
         def do(command: Writing) -> None:
+            # Whoever they are: nobody needs a role to choose for themself.
+            command.role = min(command.actor.roles, default=Role.PRACTITIONER)
             command.subject_id = actor_id
             command.session.execute(update(Member).where(Member.id == actor_id).values(notices=pace))
 
