@@ -16,6 +16,7 @@ Thing = Literal[
     "document",
     "quarantine",
     "restriction",
+    "bulk",
 ]
 Outage = Literal[
     "no_answer",

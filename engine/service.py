@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from engine.activities import decisions, denials, sweep
 from engine.activities.decisions import Judged
+from engine.bulk_service import BulkService
 from engine.desk.base import patiently
 from engine.desk.desk import Desk
 from engine.errors import EngineError, NotFound, Unavailable, of_key
@@ -75,6 +76,8 @@ class Service:
         self._task_queue = task_queue
         self._os_uid = os_uid
         self._patience = patience
+        #: Transfers of a caseload.
+        self.bulks = BulkService(desk, self._server, task_queue=task_queue, os_uid=os_uid, patience=patience)
 
     async def request(  # noqa: PLR0913 - what a request says
         self,

@@ -15,6 +15,8 @@ from temporalio.client import (
     ScheduleSpec,
 )
 
+from engine.activities.bulk_pages import BulkPages
+from engine.activities.bulk_steps import BulkSteps
 from engine.activities.destruction import Destroying
 from engine.activities.steps import Steps
 from engine.activities.sweep import Sweeping
@@ -24,11 +26,23 @@ from engine.records.database import Database
 
 SWEEP_EVERY: Final = timedelta(minutes=10)
 DESTROY_EVERY: Final = timedelta(days=1)
+#: How many records of a bulk are being asked for at once: what protects single transfers (BULK-6).
+BULK_IN_FLIGHT: Final = 8
 
 
-def activities(database: Database, task_queue: str) -> list[Callable[..., Any]]:
+def activities(
+    database: Database, task_queue: str, *, bulk_in_flight: int = BULK_IN_FLIGHT
+) -> list[Callable[..., Any]]:
     """Give every activity, bound to a database."""
-    return [*Steps(database).all, Sweeping(database, task_queue).sweep, Destroying(database).page]
+    pages = BulkPages(database, task_queue, in_flight=bulk_in_flight)
+    return [
+        *Steps(database).all,
+        *BulkSteps(database).all,
+        pages.page,
+        pages.cancel_open,
+        Sweeping(database, task_queue).sweep,
+        Destroying(database).page,
+    ]
 
 
 async def ensure_schedules(client: Client, task_queue: str) -> None:

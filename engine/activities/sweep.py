@@ -16,10 +16,11 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from engine.messages.bulk import BULK_WORKFLOW, BulkLaunch, bulk_workflow_id
 from engine.messages.search_attributes import TRANSFER_STATE
 from engine.messages.sweep import SWEEP, SweepResult
 from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, transfer_id_of, workflow_id
-from engine.records import facts, transfers
+from engine.records import bulks, facts, transfers
 from engine.records.database import Database
 from engine.states.transfer import TransferState
 
@@ -75,12 +76,57 @@ async def reconcile(client: Client, database: Database, task_queue: str) -> Swee
     ]
     for found in [*ended, *behind]:
         await _wake(client, found)
+    bulks_restarted = await _restart_bulks(client, database, task_queue)
     swept = await asyncio.to_thread(_sweep_texts, database)
     return SweepResult(
         open_transfers=len(open_ids),
-        restarted=len(missing),
+        restarted=len(missing) + bulks_restarted,
         woken=len(ended) + len(behind),
         texts_swept=swept,
+    )
+
+
+async def _restart_bulks(client: Client, database: Database, task_queue: str) -> int:
+    """Start again each bulk that has something left to do and no workflow; it goes on from its rows."""
+    unfinished = await asyncio.to_thread(_unfinished_bulks, database)
+    query = f'WorkflowType = "{BULK_WORKFLOW}" AND ExecutionStatus = "Running" AND TaskQueue = "{task_queue}"'
+    running = {found.id async for found in client.list_workflows(query)} if unfinished else set()
+    missing = [launch for launch in unfinished if bulk_workflow_id(launch.bulk_id) not in running]
+    for launch in missing:
+        await client.start_workflow(
+            BULK_WORKFLOW,
+            launch,
+            id=bulk_workflow_id(launch.bulk_id),
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+    return len(missing)
+
+
+def _unfinished_bulks(database: Database) -> list[BulkLaunch]:
+    with database.read() as session:
+        found = [launch_of(session, bulk_id) for bulk_id in bulks.unfinished(session)]
+        return [launch for launch in found if launch is not None]
+
+
+def launch_of(session: Session, bulk_id: UUID) -> BulkLaunch | None:
+    """Rebuild a bulk's input from its row; its first step finds the row and goes on from there."""
+    bulk = bulks.row(session, bulk_id)
+    if bulk is None:
+        return None
+    return BulkLaunch(
+        bulk_id=bulk.id,
+        organization_id=bulk.organization_id,
+        actor_id=bulk.started_by_id,
+        from_id=bulk.from_id,
+        to_ids=bulks.recipients_of(bulk),
+        list_id=bulk.list_id,
+        purpose=bulk.purpose,
+        options=bulks.options_of(bulk),
+        include_confidential_records=bulk.include_confidential_records,
+        reassign_open=bulk.reassign_open,
+        basis_id=bulk.basis_id,
+        message_id=bulk.message_id,
     )
 
 

@@ -11,6 +11,7 @@ from engine.desk.notes import NotesDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
+from engine.desk.watching import WatchingDesk
 
 
 class Desk(
@@ -25,5 +26,6 @@ class Desk(
     LookingDesk,
     QuarantineDesk,
     ImportDesk,
+    WatchingDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""

@@ -4,6 +4,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid5
 
+from pydantic import Field
+
 from engine.messages.transfer import Message
 from engine.states.bulk import BulkState
 from engine.states.choices import Options, Purpose
@@ -13,6 +15,10 @@ BULK_WORKFLOW: Final = "BulkTransfer"
 LAUNCH: Final = "launch"
 #: The activity that asks for the records of one page.
 BULK_PAGE: Final = "bulk.page"
+#: The activity that cancels what a stopped bulk left open.
+BULK_CANCEL: Final = "bulk.cancel_open"
+#: The signal that makes a bulk's workflow look at its rows now.
+BULK_WAKE: Final = "wake"
 
 
 class BulkStep(StrEnum):
@@ -59,6 +65,13 @@ class BulkCommand(Message):
     os_uid: int | None = None
 
 
+class BulkStop(BulkCommand):
+    """Start nothing more; what is open stays open unless it is to be cancelled, for a reason."""
+
+    cancel_open: bool = False
+    reason_id: UUID | None = None
+
+
 class BulkLook(Message):
     """Count what became of a bulk's items, and finish it where every one is settled."""
 
@@ -76,14 +89,16 @@ class BulkResult(Message):
     from_id: UUID | None = None
     led_by_id: UUID | None = None
     paused_rule: str | None = None
+    #: Whether a stop wants what is open cancelled, and that is not done yet.
+    cancels: bool = False
     records: int = 0
     #: By the state of the transfer, and ``waiting``, ``blocked`` and ``troubled`` for what has none.
-    counts: dict[str, int] = {}
+    counts: dict[str, int] = Field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
         """Whether the workflow has more to do."""
-        return self.state is not None and self.state.is_open
+        return self.cancels or (self.state is not None and self.state.is_open)
 
     @property
     def to_start(self) -> int:
@@ -121,8 +136,3 @@ def bulk_id_of(workflow: str) -> UUID:
 def launch_command(bulk_id: UUID) -> UUID:
     """Give the id of the command that starts a bulk: one a bulk, however often it is sent."""
     return uuid5(bulk_id, "launch")
-
-
-def transfer_of(bulk_id: UUID, record_id: UUID, attempt: int) -> UUID:
-    """Give the id of the transfer that a bulk asks for, at its first or a later attempt."""
-    return uuid5(bulk_id, f"{record_id}/{attempt}")

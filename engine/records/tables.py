@@ -873,6 +873,9 @@ class Bulk(Base):
     #: Why the engine paused it, as an error key (ROLE-5).
     paused_rule: Mapped[str | None]
     ended_at: Mapped[datetime | None]
+    #: Who stopped it and wants what is open cancelled; null again once that is done.
+    cancels_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    cancel_reason_id: Mapped[UUID | None] = mapped_column(ForeignKey("texts.id"))
 
 
 class BulkItem(Base):

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
 from engine.records.tables import (
+    Bulk,
+    BulkAnswer,
     FreeText,
     Holding,
     HoldingState,
@@ -171,6 +173,15 @@ def sweep_texts(session: Session, before: datetime) -> int:
             Transfer.message_id == FreeText.id,
         )
     )
+    in_bulk = exists().where(
+        or_(
+            Bulk.basis_id == FreeText.id,
+            Bulk.message_id == FreeText.id,
+            Bulk.cancel_reason_id == FreeText.id,
+        )
+    )
+    answering = exists().where(BulkAnswer.reason_id == FreeText.id)
     restoring = exists().where(Restoration.reason_id == FreeText.id)
-    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used, ~restoring))
+    unused = (~used, ~restoring, ~in_bulk, ~answering)
+    result = session.execute(delete(FreeText).where(FreeText.created_at < before, *unused))
     return result.rowcount if isinstance(result, CursorResult) else 0

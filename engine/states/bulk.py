@@ -128,7 +128,7 @@ class _Holder:
 
 
 def advance_bulk(state: BulkState, trigger: BulkTrigger, facts: BulkFacts | None = None) -> BulkState:
-    """Return the state that the trigger leads to. Raises ``Denied`` BULK-4 with the state it was tried from."""
+    """Return the state that the trigger leads to. Raises ``Denied`` BULK-4 with the state."""
     code, _, variant = NOT_FROM[state].partition("/")
     if (state, trigger) not in _EDGES:
         raise Denied(code, variant)

@@ -14,6 +14,7 @@ from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
+from engine.messages.bulk import BulkCommand, BulkLaunch
 from engine.messages.transfer import MALFORMED, Command, TransferRequest
 
 
@@ -40,7 +41,7 @@ class CheckedPayloads(PydanticPayloadConverter):
 
 
 def _is_sent_by_others(hint: Any) -> bool:  # noqa: ANN401 - any type
-    return isinstance(hint, type) and issubclass(hint, TransferRequest | Command)
+    return isinstance(hint, type) and issubclass(hint, TransferRequest | Command | BulkLaunch | BulkCommand)
 
 
 #: Texts and stack traces of failures are encoded like any payload.

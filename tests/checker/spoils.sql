@@ -243,3 +243,27 @@ UPDATE receipts SET manifest_hash = 'other' WHERE transfer_id = :accepted;
 
 -- did_not_rejoin
 DELETE FROM rejoined;
+
+-- caseload_is_not_whole
+DELETE FROM bulk_items WHERE bulk_id = :bulk AND position = 0;
+-- asked_otherwise_than_the_bulk_says
+UPDATE transfers SET record_id = :foreign_record WHERE bulk_id = :bulk;
+-- blocked_and_asked
+UPDATE bulk_items SET rule = 'ELIG-4' WHERE bulk_id = :bulk;
+-- bulk_states_do_not_follow
+UPDATE bulks SET state = 'running' WHERE id = :bulk;
+-- finished_and_unsettled: open
+UPDATE transfers SET state = 'pending_acceptance' WHERE bulk_id = :bulk AND state = 'accepted';
+-- finished_and_unsettled: never asked
+UPDATE bulk_items SET rule = NULL WHERE bulk_id = :bulk AND rule IS NOT NULL;
+-- asked_while_not_running
+DELETE FROM events WHERE action = 'bulk.resume';
+-- asked_by_somebody_who_did_not_lead: asked
+UPDATE events SET actor_id = :owner WHERE action = 'transfer.open'
+    AND transfer_id IN (SELECT id FROM transfers WHERE bulk_id = :bulk);
+-- asked_by_somebody_who_did_not_lead: leads
+UPDATE bulks SET led_by_id = :owner WHERE id = :bulk;
+-- end_not_told_once: untold
+DELETE FROM outbox WHERE kind = 'bulk_finished' AND member_id = (SELECT from_id FROM bulks WHERE id = :bulk);
+-- end_not_told_once: told too much
+UPDATE outbox SET member_id = (SELECT from_id FROM bulks WHERE id = :bulk) WHERE kind = 'bulk_finished';

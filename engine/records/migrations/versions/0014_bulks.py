@@ -81,6 +81,8 @@ def upgrade() -> None:
         sa.Column("started_at", Instant(), nullable=False),
         sa.Column("paused_rule", sa.Text(), nullable=True),
         sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("cancels_by_id", Id(), nullable=True),
+        sa.Column("cancel_reason_id", Id(), nullable=True),
         sa.CheckConstraint(
             "state IN ('running', 'paused', 'stopped', 'finished')", name=op.f("ck_bulks_state_word")
         ),
@@ -91,6 +93,8 @@ def upgrade() -> None:
         _key("bulks", "basis_id", "texts"),
         _key("bulks", "message_id", "texts"),
         _key("bulks", "list_id", "bulk_lists"),
+        _key("bulks", "cancels_by_id", "members"),
+        _key("bulks", "cancel_reason_id", "texts"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bulks")),
         sqlite_strict=True,
     )
@@ -259,7 +263,7 @@ def _postgresql() -> list[str]:
             )
     # A condition that asks another table wants a function.
     triggers.append(
-        "CREATE FUNCTION passation_bulk_item_added() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "CREATE FUNCTION passation_bulk_item_added() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "  # noqa: S608
         "IF NEW.position >= (SELECT records FROM bulks WHERE id = NEW.bulk_id) THEN "
         f"RAISE EXCEPTION USING MESSAGE = '{_FIXED}', DETAIL = TG_NAME, "
         "ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
