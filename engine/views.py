@@ -278,7 +278,7 @@ class StandingView(View):
     stuck: list[UUID]
 
 
-class BulkRecipientView(View):
+class BulkPartView(View):
     """Somebody whom a bulk asks, and where their part of it stands."""
 
     id: UUID
@@ -305,7 +305,7 @@ class BulkView(View):
     records: int
     #: By the state of the transfer; ``waiting``, ``blocked`` and ``troubled`` for what has none.
     counts: dict[str, int]
-    recipients: list[BulkRecipientView]
+    recipients: list[BulkPartView]
     #: Confidential records that were not included: one bare count.
     confidential_left_out: int
     not_selected: int

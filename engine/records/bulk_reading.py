@@ -18,7 +18,7 @@ from engine.records.tables import (
 )
 from engine.rules.facts import MemberFacts, RecordStatus
 from engine.states.choices import Role
-from engine.views import BulkItemView, BulkRecipientView, BulkReportView, BulkView, LeftRecordView
+from engine.views import BulkItemView, BulkPartView, BulkReportView, BulkView, LeftRecordView
 
 
 def known(actor: MemberFacts, bulk: Bulk | None) -> Bulk:
@@ -52,7 +52,7 @@ def bulk_view(session: Session, bulk: Bulk) -> BulkView:
         records=bulk.records,
         counts=counts,
         recipients=[
-            BulkRecipientView(
+            BulkPartView(
                 id=member_id,
                 name=names[member_id],
                 counts={str(stands): count for stands, count in by_recipient.get(member_id, {}).items()},
