@@ -1,5 +1,6 @@
 """The whole desk: what a practice does with the database alone."""
 
+from engine.desk.bulk_preview import BulkPreviewDesk
 from engine.desk.clients import ClientsDesk
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
@@ -26,6 +27,7 @@ class Desk(
     LookingDesk,
     QuarantineDesk,
     ImportDesk,
+    BulkPreviewDesk,
     WatchingDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""
