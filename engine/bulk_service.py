@@ -11,6 +11,7 @@ from temporalio.client import Client
 
 from engine.activities import sweep
 from engine.desk.base import patiently
+from engine.desk.bulk_preview import bulk_choice
 from engine.desk.desk import Desk
 from engine.errors import Denied, NotFound
 from engine.messages.bulk import (
@@ -39,6 +40,9 @@ class BulkService:
     A ``key`` chosen by the sender gives a repetition the first answer; without one, the same launch while the
     first one is open is the same bulk (MOVE-3).
     """
+
+    #: Makes a choice of what was typed, and of the files that came with it.
+    choose = staticmethod(bulk_choice)
 
     def __init__(
         self,

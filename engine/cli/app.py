@@ -12,7 +12,7 @@ from engine.catalogue import LANGUAGES, labels
 from engine.cli import (
     appointment,
     audit,
-    bulk,
+    bulk_running,
     client,
     document,
     importing,
@@ -52,7 +52,7 @@ _GROUPS: Final = {
     "memo": item.memos,
     "profile": item.profiles,
     "transfer": transfer.app,
-    "bulk": bulk.app,
+    "bulk": bulk_running.app,
     "import": importing.app,
     "audit": audit.app,
     "quarantine": quarantine.app,

@@ -44,8 +44,8 @@ def preview(
         actor_id,
         call.colleague(actor_id, source),
         [call.colleague(actor_id, address) for address in to or ()],
-        only_file=_read(only),
-        split_file=None if split in {None, _EVENLY} else _read(Path(split or "")),
+        only_file=read_file(only),
+        split_file=None if split in {None, _EVENLY} else read_file(Path(split or "")),
         include_confidential_records=include_confidential_records,
         reassign_open=reassign_open,
         options=options(include_confidential, raw_data, no_copy),
@@ -56,7 +56,8 @@ def preview(
     call.answer(shown, lambda page: bulk_page.show(page, shown))
 
 
-def _read(file: Path | None) -> bytes | None:
+def read_file(file: Path | None) -> bytes | None:
+    """Read a file that was named. Raises ``BadInput``."""
     try:
         return None if file is None else file.read_bytes()
     except OSError:

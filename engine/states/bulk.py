@@ -8,7 +8,7 @@ from typing import Final
 
 from transitions import EventData, Machine
 
-from engine.errors import Denied
+from engine.errors import of_key
 from engine.states.transfer import Fires
 
 
@@ -129,12 +129,11 @@ class _Holder:
 
 def advance_bulk(state: BulkState, trigger: BulkTrigger, facts: BulkFacts | None = None) -> BulkState:
     """Return the state that the trigger leads to. Raises ``Denied`` BULK-4 with the state."""
-    code, _, variant = NOT_FROM[state].partition("/")
     if (state, trigger) not in _EDGES:
-        raise Denied(code, variant)
+        raise of_key(NOT_FROM[state])
     holder = _Holder(state)
     if not BULK_MACHINE.events[trigger.value].trigger(holder, facts=facts or BulkFacts()):
-        raise Denied(code, variant)
+        raise of_key(NOT_FROM[state])
     return holder.state
 
 

@@ -178,7 +178,7 @@ def client_told_of_something_else(db: sqlite3.Connection) -> Rows:
 
 @rule("NOTE-1")
 def kind_and_recipient_do_not_match(db: sqlite3.Connection) -> Rows:
-    """A notice to a member is about the transfer, or the bulk; only one to a client is about an appointment."""
+    """A notice to a member is about a transfer or a bulk; one to a client about an appointment."""
     return db.execute("""
         SELECT id, kind FROM outbox
         WHERE (client_id IS NOT NULL) <> (kind = 'appointment_cancelled')
