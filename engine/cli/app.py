@@ -14,6 +14,7 @@ from engine.cli import (
     audit,
     bulk_running,
     client,
+    coordinate,
     document,
     importing,
     invoice,
@@ -102,6 +103,7 @@ def build() -> typer.Typer:
     )
     group(app)
     operate.register(app)
+    coordinate.register(app)
     for name, commands in _GROUPS.items():
         group(commands)
         app.add_typer(commands, name=name, no_args_is_help=True)

@@ -45,7 +45,8 @@ def _raw_data() -> "type[RawDataChoice]":
     return RawDataChoice
 
 
-def _roles() -> "type[Role]":
+def roles() -> "type[Role]":
+    """Give the vocabulary of roles."""
     from engine.states.choices import Role
 
     return Role
@@ -111,7 +112,7 @@ Message = Annotated[str | None, typer.Option("--message", metavar="TEXT")]
 Key = Annotated[str | None, typer.Option("--key", metavar="KEY")]
 Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1)]
 Purposes = Annotated[Any, typer.Option("--purpose", metavar=_PURPOSE_WORDS, parser=one_of(_purposes))]
-Roles = Annotated[list[Any] | None, typer.Option("--role", metavar=_ROLE_WORDS, parser=one_of(_roles))]
+Roles = Annotated[list[Any] | None, typer.Option("--role", metavar=_ROLE_WORDS, parser=one_of(roles))]
 Basis = Annotated[Any, typer.Option("--basis", metavar="verbal|written|exception", parser=one_of(_bases))]
 BasisOn = Annotated[Any | None, typer.Option("--basis-on", metavar="DATE", parser=_day)]
 BasisText = Annotated[str | None, typer.Option("--basis-text", metavar="TEXT")]

@@ -2,6 +2,7 @@
 
 from engine.desk.bulk_preview import BulkPreviewDesk
 from engine.desk.clients import ClientsDesk
+from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
 from engine.desk.importing import ImportDesk
@@ -12,12 +13,15 @@ from engine.desk.notes import NotesDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
+from engine.desk.roles import RolesDesk
 from engine.desk.watching import WatchingDesk
 
 
 class Desk(
     PeopleDesk,
     MembersDesk,
+    RolesDesk,
+    CoordinatingDesk,
     ClientsDesk,
     RecordsDesk,
     NotesDesk,

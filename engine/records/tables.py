@@ -791,7 +791,8 @@ class Notice(Base):
     recipient_id: Mapped[UUID]
     member_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
     client_id: Mapped[UUID | None] = mapped_column(ForeignKey("clients.id"))
-    #: What the notice is about: the appointment that a client is told of, otherwise the transfer.
+    #: What it is about: the appointment that a client is told of, the transfer, the member whose role changed
+    #: or the organization that lacks a coordinator.
     subject_id: Mapped[UUID]
     sequence: Mapped[int | None]
     created_at: Mapped[datetime]

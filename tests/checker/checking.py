@@ -12,13 +12,14 @@ from tests.checker import (
     moving,
     notices,
     proof,
+    roles,
     states,
     writing,
 )
 from tests.checker.base import CHECKS, Violation, connect
 
 #: The themes; importing them states their rules.
-THEMES = (bulks, content, destruction, eligibility, holdings, moving, notices, proof, states, writing)
+THEMES = (bulks, content, destruction, eligibility, holdings, moving, notices, proof, roles, states, writing)
 
 
 def check(file: Path | str) -> list[Violation]:
