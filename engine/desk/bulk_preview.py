@@ -17,6 +17,7 @@ from engine.rules import bulk, bulk_files
 from engine.rules.bulk import BulkChoice, BulkLine, BulkPlan, Counts, Split
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import MemberFacts
+from engine.rules.people import check_coordinator
 from engine.states.choices import Options, Role
 from engine.views import BlockView, BulkLineView, BulkPreviewView, BulkRecipientView, ClassLine, CountLine
 
@@ -44,7 +45,7 @@ class BulkPreviewDesk(Commands):
         """
 
         def do(session: Session, actor: MemberFacts) -> tuple[BulkPlan, BulkPreviewView]:
-            bulk.check_coordinator(actor)
+            check_coordinator(actor)
             choice = bulk_choice(
                 from_id,
                 to_ids,

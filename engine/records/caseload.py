@@ -22,10 +22,10 @@ from engine.records.tables import (
     Transfer,
 )
 from engine.records.types import Id
-from engine.rules import bulk
 from engine.rules.bulk import BulkChoice, BulkPlan
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts, RecordStatus, same_title
+from engine.rules.people import check_coordinator
 from engine.rules.planning import ASKING, Caseload, HeldRecord, Load, OpenTransfer, Planner
 from engine.states.choices import Options
 from engine.states.transfer import OPEN_STATES
@@ -38,7 +38,7 @@ def plan_bulk(session: Session, actor: MemberFacts, choice: BulkChoice, now: dat
     Raises ``Denied``, ``NotFound`` or ``BadInput`` for what refuses a launch whole (BULK-1). A launch calls
     this inside its own transaction, and checks the fingerprint that it carries.
     """
-    bulk.check_coordinator(actor)
+    check_coordinator(actor)
     planner = Planner(actor, choice, _caseload(session, actor.organization_id, choice.from_id, now))
     return planner.plan(_loads(session, planner.recipients))
 

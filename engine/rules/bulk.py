@@ -15,7 +15,7 @@ import rfc8785
 from engine.errors import Denied, NotFound
 from engine.rules.content import UNCOUNTED, ContentClass, Outcome
 from engine.rules.facts import MemberFacts
-from engine.states.choices import Options, Role
+from engine.states.choices import Options
 
 #: What a launch would be sorry to learn too late; what moves is not among it (BULK-2).
 _LOST = frozenset({Outcome.WITHHELD, Outcome.DELETED, Outcome.CANCELLED})
@@ -166,13 +166,6 @@ def counted(items: Mapping[ContentClass, int], outcomes: Mapping[ContentClass, O
         for item_class, count in items.items()
         if count and item_class not in UNCOUNTED
     }
-
-
-def check_coordinator(actor: MemberFacts) -> Role:
-    """Judge who may transfer a caseload, or see its preview: a coordinator (ROLE-3, ROLE-4)."""
-    if not actor.acts_as(Role.COORDINATOR):
-        raise Denied("ROLE-4", "coordinator")
-    return Role.COORDINATOR
 
 
 def check_source(actor: MemberFacts, source: MemberFacts | None) -> MemberFacts:

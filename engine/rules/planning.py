@@ -13,6 +13,7 @@ from engine.rules import transfers as rules
 from engine.rules.bulk import BulkChoice, BulkLine, BulkPlan, Listed, RecipientLoad, Split
 from engine.rules.content import ContentClass, Plan, plan
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, RecordStatus, Relation
+from engine.rules.people import check_coordinator
 from engine.rules.splitting import Placed, Placing, evenly
 from engine.states.choices import Options
 from engine.states.transfer import TransferState
@@ -90,7 +91,7 @@ class Planner:
     """
 
     def __init__(self, actor: MemberFacts, choice: BulkChoice, caseload: Caseload) -> None:
-        bulk.check_coordinator(actor)
+        check_coordinator(actor)
         self._actor, self._choice, self._caseload = actor, choice, caseload
         self._source = bulk.check_source(actor, caseload.members.get(choice.from_id))
         self.recipients = self._recipients()
