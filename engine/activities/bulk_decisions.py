@@ -23,6 +23,7 @@ from engine.records.tables import Bulk, TextKind
 from engine.rules import bulk as rules
 from engine.rules.bulk import BulkChoice, BulkPlan, Split
 from engine.rules.facts import MemberFacts
+from engine.rules.people import check_coordinator
 from engine.states.bulk import BULK_INITIAL, BulkFacts, BulkState, BulkTrigger, advance_bulk
 from engine.states.choices import Role
 
@@ -50,7 +51,7 @@ def launch(session: Session, what: BulkLaunch, at: datetime) -> None:
     actor = facts.member(session, what.actor_id)
     if actor is None or actor.organization_id != what.organization_id or not actor.active:
         raise NotFound("member")
-    role = rules.check_coordinator(actor)
+    role = check_coordinator(actor)
     plan = caseload.plan_bulk(session, actor, _choice(session, what), at)
     rules.check(plan, what.fingerprint)
     check_text(session, what.basis_id, actor, TextKind.BASIS)
@@ -188,7 +189,7 @@ def _commanded(
     bulk = bulks.row(session, what.bulk_id)
     if bulk is None or bulk.organization_id != actor.organization_id:
         raise NotFound("bulk")
-    role = rules.check_coordinator(actor)
+    role = check_coordinator(actor)
     entry = log.Entry(
         organization_id=bulk.organization_id,
         at=at,
