@@ -15,6 +15,8 @@ Thing = Literal[
     "copy",
     "document",
     "quarantine",
+    "holderless_copy",
+    "opening",
     "restriction",
     "bulk",
 ]

@@ -215,8 +215,9 @@ class RecordView(View):
     relation: Relation
     #: The open transfer that freezes it, if there is one.
     open_transfer_id: UUID | None
-    #: Whether the details are those of a read-only copy.
+    #: Whether the details are those of a read-only copy, and of which.
     archived: bool = False
+    copy_id: UUID | None = None
     items: list[ItemView] = []
 
 
@@ -390,6 +391,32 @@ class TombstoneView(View):
     at: datetime
     rule: str
     items: list[CountLine]
+
+
+class OpeningView(View):
+    """An opening of a copy whose holder is gone: for whom, until when (MOVE-6)."""
+
+    id: UUID
+    copy_id: UUID
+    #: Of a confidential record nobody but its holders is told the number.
+    record_number: str | None
+    reader: str
+    opened_by: str
+    opened_at: datetime
+    until_at: datetime
+
+
+class HolderlessCopyView(View):
+    """An archived copy whose holder is inactive, in counts, and who may read it for now."""
+
+    id: UUID
+    record_number: str | None
+    holder: str
+    since: datetime
+    due_on: date
+    held: bool
+    items: list[CountLine]
+    openings: list[OpeningView]
 
 
 class StandingView(View):

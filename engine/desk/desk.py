@@ -10,6 +10,7 @@ from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
 from engine.desk.membership import MembersDesk
 from engine.desk.notes import NotesDesk
+from engine.desk.openings import OpeningsDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
@@ -30,6 +31,7 @@ class Desk(
     ExportingDesk,
     LookingDesk,
     QuarantineDesk,
+    OpeningsDesk,
     ImportDesk,
     BulkPreviewDesk,
     WatchingDesk,

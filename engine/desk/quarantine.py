@@ -32,22 +32,7 @@ class QuarantineDesk(Commands):
 
         def do(command: Writing) -> None:
             command.role = rules.check_administrator(command.actor)
-            if not reason.strip():
-                raise Denied("ST-2")
-            if len(reason) > _LONGEST_REASON:
-                raise BadInput("too_long", field="reason", most=_LONGEST_REASON)
-            organization_id, reason_id = command.actor.organization_id, uuid4()
-            transfers.add_text(
-                command.session,
-                {
-                    "id": reason_id,
-                    "organization_id": organization_id,
-                    "author_id": actor_id,
-                    "kind": TextKind.REASON,
-                    "body": reason,
-                    "created_at": command.now,
-                },
-            )
+            organization_id, reason_id = command.actor.organization_id, write_reason(command, reason)
             found = quarantine.restore(
                 command.session,
                 organization_id,
@@ -81,3 +66,24 @@ class QuarantineDesk(Commands):
             return quarantine.report(command.session, command.actor.organization_id)
 
         return self._command(actor_id, "destruction.report", do)
+
+
+def write_reason(command: Writing, reason: str) -> UUID:
+    """Write why, as a text that the database keeps and the log has not (ST-2)."""
+    if not reason.strip():
+        raise Denied("ST-2")
+    if len(reason) > _LONGEST_REASON:
+        raise BadInput("too_long", field="reason", most=_LONGEST_REASON)
+    reason_id = uuid4()
+    transfers.add_text(
+        command.session,
+        {
+            "id": reason_id,
+            "organization_id": command.actor.organization_id,
+            "author_id": command.actor.id,
+            "kind": TextKind.REASON,
+            "body": reason,
+            "created_at": command.now,
+        },
+    )
+    return reason_id

@@ -30,6 +30,8 @@ class NoticeKind(StrEnum):
     NEEDS_YOU = "needs_you"
     EMERGENCY = "emergency"
     RESTORED = "restored"
+    COPY_OPENED = "quarantine_opened"
+    COPY_CLOSED = "quarantine_closed"
     LOST_ELIGIBILITY = "lost_eligibility"
     NAME_COORDINATOR = "name_coordinator"
     ROLE_GRANTED = "role_granted"
@@ -128,6 +130,11 @@ def who_must_decide(session: Session, organization_id: UUID) -> list[UUID]:
 
 def coordinators(session: Session, organization_id: UUID) -> list[UUID]:
     """Give the active coordinators of an organization."""
+    return in_role(session, organization_id, Role.COORDINATOR)
+
+
+def in_role(session: Session, organization_id: UUID, role: Role) -> list[UUID]:
+    """Give the active members of an organization in a role."""
     return list(
         session.scalars(
             select(Member.id)
@@ -135,7 +142,7 @@ def coordinators(session: Session, organization_id: UUID) -> list[UUID]:
             .where(
                 Member.organization_id == organization_id,
                 Member.active.is_(true()),
-                MemberRole.role == Role.COORDINATOR,
+                MemberRole.role == role,
             )
         )
     )

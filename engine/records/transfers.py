@@ -15,6 +15,7 @@ from engine.records.tables import (
     FreeText,
     Holding,
     HoldingState,
+    Opening,
     RecordClient,
     Restoration,
     StuckCause,
@@ -182,6 +183,7 @@ def sweep_texts(session: Session, before: datetime) -> int:
     )
     answering = exists().where(BulkAnswer.reason_id == FreeText.id)
     restoring = exists().where(Restoration.reason_id == FreeText.id)
-    unused = (~used, ~restoring, ~in_bulk, ~answering)
+    opening = exists().where(Opening.reason_id == FreeText.id)
+    unused = (~used, ~restoring, ~in_bulk, ~answering, ~opening)
     result = session.execute(delete(FreeText).where(FreeText.created_at < before, *unused))
     return result.rowcount if isinstance(result, CursorResult) else 0

@@ -11,6 +11,7 @@ from tests.checker import (
     holdings,
     moving,
     notices,
+    openings,
     proof,
     roles,
     states,
@@ -19,7 +20,20 @@ from tests.checker import (
 from tests.checker.base import CHECKS, Violation, connect
 
 #: The themes; importing them states their rules.
-THEMES = (bulks, content, destruction, eligibility, holdings, moving, notices, proof, roles, states, writing)
+THEMES = (
+    bulks,
+    content,
+    destruction,
+    eligibility,
+    holdings,
+    moving,
+    notices,
+    openings,
+    proof,
+    roles,
+    states,
+    writing,
+)
 
 
 def check(file: Path | str) -> list[Violation]:

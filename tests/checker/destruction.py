@@ -1,6 +1,7 @@
 """Destruction: tombstones that count what went, and nothing left of it (MOVE-6, MOVE-8, MOVE-11)."""
 
 import sqlite3
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -99,6 +100,62 @@ def destroyed_too_early(db: sqlite3.Connection) -> Rows:
     for holding, item_class, at, until, zone, days in rows:
         if _day(at, zone) <= _day(until, zone) + timedelta(days=days):
             yield holding, item_class
+
+
+#: What an imported resource became, and where that is; in any holding of its record.
+_BECAME = {
+    "member": "SELECT 1 FROM members x WHERE x.id = m.became_id",
+    "client": "SELECT 1 FROM record_clients x WHERE x.client_id = m.became_id AND x.record_id = m.record_id",
+    "record": "SELECT 1 FROM records x WHERE x.id = m.became_id AND x.id = m.record_id",
+    "share": "SELECT 1 FROM shares x WHERE x.id = m.became_id AND x.record_id = m.record_id",
+    "restriction": "SELECT 1 FROM restrictions x WHERE x.id = m.became_id",
+    "appointment": "SELECT 1 FROM appointments x WHERE x.item_id = m.became_id AND x.record_id = m.record_id",
+} | {
+    word: f"SELECT 1 FROM {table} x JOIN holdings h ON h.id = x.holding_id"
+    " WHERE x.item_id = m.became_id AND h.record_id = m.record_id"
+    for word, table in (
+        *(("note", "notes"), ("document", "documents"), ("raw_data", "raw_data"), ("profile", "profiles")),
+        *(("invoice", "invoices"), ("task", "tasks"), ("memo", "memos")),
+    )
+}
+_ITEMS = ("note", "document", "raw_data", "profile", "invoice", "task", "memo", "appointment")
+
+
+@rule("MOVE-6")
+def imported_and_lost(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """What was imported is there, or a hand-over left it behind, and a tombstone counts what went there."""
+    for word, there in _BECAME.items():
+        yield from db.execute(f"""
+            SELECT m.became, m.became_id FROM imported m WHERE m.became = '{word}' AND NOT EXISTS ({there})
+            AND NOT EXISTS (SELECT 1 FROM manifest l JOIN holdings h ON h.closed_by_id = l.transfer_id
+                JOIN tombstones t ON t.holding_id = h.id AND t.item_class = l.item_class
+                WHERE l.item_id = m.became_id AND l.outcome <> 'moved' AND h.record_id = m.record_id)
+        """)
+
+
+@rule("MOVE-6")
+def digest_outlived_what_was_imported(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """No digest of a resource is left where something that it became is gone."""
+    for word in _ITEMS:
+        yield from db.execute(f"""
+            SELECT d.resource_type, d.became_id FROM imported m JOIN imported d
+                ON d.record_id = m.record_id AND d.source = m.source AND d.resource_type = m.resource_type
+                AND d.resource_id = m.resource_id AND d.organization_id = m.organization_id
+            WHERE m.became = '{word}' AND d.sha256 IS NOT NULL AND NOT EXISTS ({_BECAME[word]})
+        """)
+
+
+@rule("MOVE-6")
+def imported_digest_lost(db: sqlite3.Connection) -> Rows:
+    """A resource lost its digest only where things of its record were destroyed; the invented has none."""
+    return db.execute("""
+        SELECT 'source', m.resource_type, m.became_id FROM imported m
+        WHERE m.resource_type <> 'x-invented' AND m.sha256 IS NULL
+            AND NOT EXISTS (SELECT 1 FROM tombstones t JOIN holdings h ON h.id = t.holding_id
+                WHERE h.record_id = m.record_id)
+        UNION ALL SELECT 'invented', m.resource_type, m.became_id FROM imported m
+        WHERE m.resource_type = 'x-invented' AND m.sha256 IS NOT NULL
+    """)
 
 
 @rule("MOVE-10")
