@@ -19,7 +19,7 @@ def check_keeps_a_role(member: MemberFacts) -> None:
 
 
 def check_coordinator(actor: MemberFacts) -> Role:
-    """Judge who looks over practitioners and transfers their caseloads: a coordinator (ROLE-3, ROLE-4)."""
+    """Judge who looks over practitioners, or transfers their caseloads: coordinators alone (ROLE-4)."""
     if not actor.acts_as(Role.COORDINATOR):
         raise Denied("ROLE-4", "coordinator")
     return Role.COORDINATOR
