@@ -7,7 +7,7 @@ from typing import TypeVar
 from temporalio import activity
 
 _T = TypeVar("_T")
-_BEAT = 5.0
+_BEAT = 2.0
 
 
 async def few_at_once(items: Sequence[_T], run: Callable[[_T], Awaitable[None]], in_flight: int) -> None:

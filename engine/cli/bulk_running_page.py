@@ -8,6 +8,7 @@ from typing import Final
 from engine.catalogue import sentence
 from engine.cli.output import Page, harmless
 from engine.errors import of_key
+from engine.states.bulk import Answer
 from engine.views import AnswerView, BulkItemView, BulkPreviewView, BulkReportView, BulkView
 
 #: Where an item may stand, in the order in which it gets there.
@@ -25,6 +26,7 @@ STANDS: Final = (
 )
 #: Where it is not settled.
 UNSETTLED: Final = STANDS[:5]
+_ANSWERED: Final = {Answer.ACCEPT: "done/bulk_accept", Answer.REFUSE: "done/bulk_refuse"}
 _COLUMNS: Final = (
     "record_number",
     "record_id",
@@ -129,7 +131,7 @@ def report(page: Page, found: BulkReportView) -> None:
 
 def answer(page: Page, found: AnswerView) -> None:
     """Show what an answer has come to, and what waits all the same, with the rule and what to do."""
-    page.say(f"done/bulk_{found.answer}", count=found.deciding)
+    page.say(_ANSWERED[found.answer], count=found.deciding)
     page.facts({page.words("column/result"): counted(page.words, found.counts)})
     if found.denied:
         page.heading("heading/bulk_undecided")

@@ -80,7 +80,7 @@ class BulkAnswer:
                 page,
                 result_type=AnswerPageResult,
                 start_to_close_timeout=timedelta(hours=1),
-                heartbeat_timeout=timedelta(seconds=30),
+                heartbeat_timeout=timedelta(seconds=10),
                 retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
                 summary=f"decide, after {page.after}",
             )
