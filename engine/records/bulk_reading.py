@@ -24,6 +24,8 @@ from engine.states.choices import Role
 from engine.states.transfer import TransferState
 from engine.views import AnswerView, BulkItemView, BulkPartView, BulkReportView, BulkView, LeftRecordView
 
+_THEIRS = (TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED)
+
 
 def known(session: Session, actor: MemberFacts, bulk: Bulk | None) -> tuple[Bulk, UUID | None]:
     """
@@ -93,7 +95,8 @@ def _by_recipient(session: Session, bulk: Bulk, only: UUID | None) -> dict[objec
 
 
 def _asked_of(member_id: UUID) -> tuple[Any, ...]:
-    return Transfer.to_id == member_id, Transfer.state != TransferState.FAILED
+    """Select what is asked of somebody or is theirs; of anything else they only know that it was (VIS-12)."""
+    return Transfer.to_id == member_id, Transfer.state.in_(_THEIRS)
 
 
 def items(
