@@ -13,7 +13,7 @@ from engine.activities import sweep
 from engine.desk.base import patiently
 from engine.desk.bulk_preview import bulk_choice
 from engine.desk.desk import Desk
-from engine.errors import Denied, NotFound
+from engine.errors import BadInput, Denied, NotFound
 from engine.messages.bulk import (
     BULK_WORKFLOW,
     LAUNCH,
@@ -23,14 +23,17 @@ from engine.messages.bulk import (
     BulkStop,
     bulk_workflow_id,
 )
+from engine.messages.bulk_answer import ANSWER, ANSWER_WORKFLOW, AnswerResult, GiveAnswer, answer_workflow_id
 from engine.messages.transfer import Message
 from engine.records import bulks, facts
 from engine.records.tables import TextKind
+from engine.rules import bulk_files
 from engine.rules.bulk import BulkChoice, Listed, Split
+from engine.states.bulk import Answer, Scope
 from engine.states.choices import Basis, Purpose
 from engine.temporal import commands
 from engine.temporal.commands import Target
-from engine.views import BulkView
+from engine.views import AnswerView, BulkView
 
 
 class BulkService:
@@ -133,6 +136,53 @@ class BulkService:
             await asyncio.to_thread(self.desk.write_text, actor_id, reason_id, TextKind.REASON, reason)
         command = BulkStop(**fields, cancel_open=cancel_open, reason_id=reason_id)
         return await self._decide("stop", command)
+
+    async def answer(
+        self,
+        actor_id: UUID,
+        bulk_id: UUID,
+        answer: Answer,
+        *,
+        only_file: bytes | None = None,
+        except_file: bytes | None = None,
+        reason: str | None = None,
+        key: str | None = None,
+    ) -> AnswerView:
+        """Accept or refuse what a bulk asks of the actor, now and later, in one gesture (BULK-5)."""
+        if only_file is not None and except_file is not None:
+            raise BadInput("answer_two_files")
+        file = except_file if only_file is None else only_file
+        scope = Scope.ALL if file is None else Scope.EXCEPT if only_file is None else Scope.ONLY
+        listed = None if file is None else bulk_files.listed(file, with_recipients=False)
+        answer_id = uuid4() if key is None else uuid5(bulk_id, f"answer/{actor_id}/{key}")
+        given = GiveAnswer(
+            answer_id=answer_id,
+            bulk_id=bulk_id,
+            actor_id=actor_id,
+            answer=answer,
+            scope=scope,
+            list_id=None if listed is None else uuid5(answer_id, "list"),
+            reason_id=None if reason is None else uuid5(answer_id, "reason"),
+            os_uid=self._os_uid,
+        )
+        client = await self._connect()
+        if given.list_id is not None and listed is not None:
+            await asyncio.to_thread(self._write_list, actor_id, given.list_id, listed)
+        if given.reason_id is not None and reason is not None:
+            await asyncio.to_thread(self.desk.write_text, actor_id, given.reason_id, TextKind.REASON, reason)
+        target = Target(
+            ANSWER_WORKFLOW, answer_workflow_id(answer_id), given, AnswerResult, f"{answer.value}: {bulk_id}"
+        )
+        await commands.send_to(
+            client,
+            target,
+            ANSWER,
+            given,
+            update_id=f"answer/{uuid4()}",
+            task_queue=self._task_queue,
+            patience=self._patience,
+        )
+        return await asyncio.to_thread(self.desk.bulk_answer, actor_id, answer_id)
 
     async def _decide(self, update: str, command: BulkCommand) -> BulkView:
         client = await self._connect()

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
-from engine.states.bulk import BulkState
+from engine.states.bulk import Answer, BulkState, Scope
 from engine.states.choices import BasisForm, Options, Purpose, Role
 from engine.states.transfer import Party, TransferState
 
@@ -443,8 +443,9 @@ class BulkView(View):
     started_by: str
     #: In whose name it asks: who started it, or took it over (ROLE-5).
     led_by: str
-    purpose: Purpose
-    options: Options
+    #: What a recipient is not told before they answer (VIS-3).
+    purpose: Purpose | None
+    options: Options | None
     include_confidential_records: bool
     started_at: datetime
     ended_at: datetime | None
@@ -475,6 +476,22 @@ class BulkItemView(View):
     transfer_id: UUID | None
     respond_by: datetime | None
     decided_at: datetime | None
+
+
+class AnswerView(View):
+    """A recipient's answer to a whole bulk, and what it has come to so far (BULK-5)."""
+
+    id: UUID
+    bulk_id: UUID
+    answer: Answer
+    scope: Scope
+    given_at: datetime
+    #: What the bulk asks of them, by the state of the transfer.
+    counts: dict[str, int]
+    #: How many the answer binds and has not decided yet.
+    deciding: int
+    #: What it could not decide: still pending, with the rule.
+    denied: list["BulkItemView"]
 
 
 class LeftRecordView(View):

@@ -8,7 +8,7 @@ holds up no other (BULK-3).
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
@@ -20,6 +20,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from engine.activities import bulk_decisions, bulk_steps, killpoints, sweep
+from engine.activities.few_at_once import few_at_once
 from engine.activities.killpoints import When
 from engine.errors import EngineError, Unavailable
 from engine.messages.bulk import (
@@ -31,8 +32,9 @@ from engine.messages.bulk import (
     BulkResult,
     BulkStep,
 )
+from engine.messages.bulk_answer import ANSWER_WAKE, answer_workflow_id
 from engine.messages.transfer import REQUEST, Cancel, Failure, StepInput, TransferRequest
-from engine.records import bulks
+from engine.records import bulk_answers, bulks
 from engine.records.bulks import Waiting
 from engine.records.database import Database
 from engine.records.races import racing
@@ -46,7 +48,6 @@ _T = TypeVar("_T")
 PAGE: Final = 100
 #: How long a record may take to be asked for before the next one has its turn; it is asked for again later.
 _EACH: Final = timedelta(seconds=15)
-_BEAT: Final = 5.0
 #: Denials of an attempt that came too late, or in the name of somebody who no longer leads.
 _ANOTHER_ATTEMPT: Final = frozenset({"MOVE-3/other_request", "BULK-3/not_in_bulk", *NOT_FROM.values()})
 
@@ -96,10 +97,12 @@ class BulkPages:
             else:
                 asked += 1
 
-        await self._few_at_once(found, one)
+        await few_at_once(found, one, self._in_flight)
         if stopped:
             # Paused, stopped, or led by somebody who lost the role: the rows say which.
             await self._look(page.bulk_id)
+        if asked:
+            await self._wake_answers(client, page.bulk_id)
         return BulkPageResult(
             after=found[-1].position if found else page.after,
             more=len(found) == PAGE and not stopped,
@@ -142,6 +145,14 @@ class BulkPages:
         step = bulk_steps.BulkSteps(self._database).watch
         await asyncio.to_thread(step, StepInput(what=BulkLook(bulk_id=bulk_id), at=datetime.now(UTC)))
 
+    async def _wake_answers(self, client: Client, bulk_id: UUID) -> None:
+        """Let the answers that were given before decide what has just been asked (BULK-5)."""
+        found = await self._read(
+            lambda session: [answer.id for answer in bulk_answers.unfinished(session, bulk_id)]
+        )
+        for answer_id in found:
+            await sweep.wake(client, answer_workflow_id(answer_id), ANSWER_WAKE)
+
     async def _cancel_open(self, client: Client, bulk_id: UUID) -> BulkResult:
         bulk = await self._read(lambda session: bulks.row(session, bulk_id))
         if bulk is not None and bulk.cancels_by_id is not None:
@@ -168,7 +179,7 @@ class BulkPages:
                         patience=_EACH,
                     )
 
-            await self._few_at_once(found, one)
+            await few_at_once(found, one, self._in_flight)
 
             def done(session: Session) -> None:
                 seen = bulks.row(session, bulk_id)
@@ -177,29 +188,6 @@ class BulkPages:
 
             await self._write(done)
         return await self._read(lambda session: bulk_steps.result_of(session, bulk_id, None))
-
-    async def _few_at_once(self, items: Sequence[_T], run: Callable[[_T], Awaitable[None]]) -> None:
-        """Run for each, as many at once as the setting says, and let the server know that this lives."""
-        slots = asyncio.Semaphore(self._in_flight)
-
-        async def in_a_slot(item: _T) -> None:
-            async with slots:
-                await run(item)
-
-        async def beat() -> None:
-            while True:
-                activity.heartbeat()
-                await asyncio.sleep(_BEAT)
-
-        beating = asyncio.create_task(beat())
-        try:
-            async with asyncio.TaskGroup() as group:
-                for item in items:
-                    group.create_task(in_a_slot(item))
-        except* Unavailable as outages:
-            raise outages.exceptions[0] from None
-        finally:
-            beating.cancel()
 
     async def _read(self, read: Callable[[Session], _T]) -> _T:
         def run() -> _T:

@@ -15,6 +15,7 @@ from temporalio.client import (
     ScheduleSpec,
 )
 
+from engine.activities.bulk_answers import BulkAnswers
 from engine.activities.bulk_pages import BulkPages
 from engine.activities.bulk_steps import BulkSteps
 from engine.activities.destruction import Destroying
@@ -35,11 +36,14 @@ def activities(
 ) -> list[Callable[..., Any]]:
     """Give every activity, bound to a database."""
     pages = BulkPages(database, task_queue, in_flight=bulk_in_flight)
+    answers = BulkAnswers(database, task_queue, in_flight=bulk_in_flight)
     return [
         *Steps(database).all,
         *BulkSteps(database).all,
         pages.page,
         pages.cancel_open,
+        answers.give,
+        answers.page,
         Sweeping(database, task_queue).sweep,
         Destroying(database).page,
     ]

@@ -17,11 +17,13 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine.messages.bulk import BULK_WORKFLOW, BulkLaunch, bulk_workflow_id
+from engine.messages.bulk_answer import ANSWER_WORKFLOW, GiveAnswer, answer_workflow_id
 from engine.messages.search_attributes import TRANSFER_STATE
 from engine.messages.sweep import SWEEP, SweepResult
 from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, transfer_id_of, workflow_id
-from engine.records import bulks, facts, transfers
+from engine.records import bulk_answers, bulks, facts, transfers
 from engine.records.database import Database
+from engine.records.tables import BulkAnswer
 from engine.states.transfer import TransferState
 
 #: How long a workflow may need until its first step has written the row.
@@ -75,8 +77,9 @@ async def reconcile(client: Client, database: Database, task_queue: str) -> Swee
         if running[found].typed_search_attributes.get(TRANSFER_STATE) not in {None, states[open_ids[found]]}
     ]
     for found in [*ended, *behind]:
-        await _wake(client, found)
+        await wake(client, found)
     bulks_restarted = await _restart_bulks(client, database, task_queue)
+    bulks_restarted += await _restart_answers(client, database, task_queue)
     swept = await asyncio.to_thread(_sweep_texts, database)
     return SweepResult(
         open_transfers=len(open_ids),
@@ -101,6 +104,42 @@ async def _restart_bulks(client: Client, database: Database, task_queue: str) ->
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
     return len(missing)
+
+
+async def _restart_answers(client: Client, database: Database, task_queue: str) -> int:
+    """Start again each answer to a bulk that may still decide something and has no workflow."""
+    unfinished = await asyncio.to_thread(_unfinished_answers, database)
+    query = (
+        f'WorkflowType = "{ANSWER_WORKFLOW}" AND ExecutionStatus = "Running" AND TaskQueue = "{task_queue}"'
+    )
+    running = {found.id async for found in client.list_workflows(query)} if unfinished else set()
+    missing = [given for given in unfinished if answer_workflow_id(given.answer_id) not in running]
+    for given in missing:
+        await client.start_workflow(
+            ANSWER_WORKFLOW,
+            given,
+            id=answer_workflow_id(given.answer_id),
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+    return len(missing)
+
+
+def _unfinished_answers(database: Database) -> list[GiveAnswer]:
+    with database.read() as session:
+        return [answer_of(found) for found in bulk_answers.unfinished(session)]
+
+
+def answer_of(answer: BulkAnswer) -> GiveAnswer:
+    """Rebuild an answer's input from its row; its first step finds the row and goes on from there."""
+    return GiveAnswer(
+        answer_id=answer.id,
+        bulk_id=answer.bulk_id,
+        actor_id=answer.member_id,
+        answer=answer.answer,
+        scope=answer.scope,
+        reason_id=answer.reason_id,
+    )
 
 
 def _unfinished_bulks(database: Database) -> list[BulkLaunch]:
@@ -130,9 +169,10 @@ def launch_of(session: Session, bulk_id: UUID) -> BulkLaunch | None:
     )
 
 
-async def _wake(client: Client, found: str) -> None:
+async def wake(client: Client, workflow: str, signal: str = WAKE) -> None:
+    """Let a workflow look at its rows, if it runs."""
     try:
-        await client.get_workflow_handle(found).signal(WAKE)
+        await client.get_workflow_handle(workflow).signal(signal)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:  # it ended by itself meanwhile
             raise

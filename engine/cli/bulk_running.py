@@ -32,11 +32,13 @@ from engine.cli.options import (
     NoCopy,
     Purposes,
     RawData,
+    Reason,
     command,
     options,
 )
 from engine.errors import BadInput, NotFound
 from engine.states import choices
+from engine.states.bulk import Answer
 
 if TYPE_CHECKING:
     from engine.cli.output import Page
@@ -49,10 +51,14 @@ Yes = Annotated[bool, typer.Option("--yes")]
 Fingerprint = Annotated[str | None, typer.Option("--fingerprint", metavar="HASH")]
 Follow = Annotated[bool, typer.Option("--follow")]
 CancelOpen = Annotated[bool, typer.Option("--cancel-open")]
+Except = Annotated[Path | None, typer.Option("--except", metavar="FILE")]
 Stands = Annotated[str | None, typer.Option("--stands", metavar="WHERE")]
 AsCsv = Annotated[bool, typer.Option("--csv")]
 _EVENLY: Final = "even"
 _LOOK_EVERY: Final = 1.0
+_LOOK_SOON: Final = 0.2
+#: How long somebody is shown how their answer is carried out; it goes on without them.
+_PATIENCE: Final = 60.0
 
 
 @command(app, "start")
@@ -195,6 +201,62 @@ def report(call: Call, bulk: BulkId, actor: As, *, as_csv: AsCsv = False, follow
         write(pages.as_csv(found).rstrip("\n"))
         return
     call.answer(found, lambda page: pages.report(page, found))
+
+
+@command(app, "accept")
+def accept(
+    call: Call, bulk: BulkId, actor: As, *, only: Only = None, but: Except = None, key: Key = None
+) -> None:
+    """Accept everything that it asks of you, now and later, in one gesture."""
+    _answer(call, bulk, actor, Answer.ACCEPT, only, but, None, key)
+
+
+@command(app, "refuse")
+def refuse(
+    call: Call,
+    bulk: BulkId,
+    actor: As,
+    *,
+    reason: Reason,
+    only: Only = None,
+    but: Except = None,
+    key: Key = None,
+) -> None:
+    """Decline everything that it asks of you, now and later, with a reason."""
+    _answer(call, bulk, actor, Answer.REFUSE, only, but, typed(reason), key)
+
+
+def _answer(
+    call: Call,
+    bulk: str,
+    actor: str,
+    answer: Answer,
+    only: Path | None,
+    but: Path | None,
+    reason: str | None,
+    key: str | None,
+) -> None:
+    """Give the answer, and look on while it is carried out; leaving changes nothing (BULK-5)."""
+    actor_id = call.actor(actor)
+    given = asyncio.run(
+        call.service.bulks.answer(
+            actor_id,
+            _id(bulk),
+            answer,
+            only_file=read_file(only),
+            except_file=read_file(but),
+            reason=reason,
+            key=key,
+        )
+    )
+    until = time.monotonic() + _PATIENCE
+    whole = given.deciding
+    with call.progress("caseload/decided") as advance:
+        while given.deciding and time.monotonic() < until:
+            advance(max(whole - given.deciding, 0), whole)
+            time.sleep(_LOOK_SOON)
+            given = call.desk.bulk_answer(actor_id, given.id)
+    call.answer(given, lambda page: pages.answer(page, given))
 
 
 def _follow(call: Call, actor_id: UUID, found: "BulkView") -> "BulkView":

@@ -8,7 +8,8 @@ from typing import Final
 from engine.catalogue import sentence
 from engine.cli.output import Page, harmless
 from engine.errors import of_key
-from engine.views import BulkItemView, BulkPreviewView, BulkReportView, BulkView
+from engine.states.bulk import Answer
+from engine.views import AnswerView, BulkItemView, BulkPreviewView, BulkReportView, BulkView
 
 #: Where an item may stand, in the order in which it gets there.
 STANDS: Final = (
@@ -25,6 +26,7 @@ STANDS: Final = (
 )
 #: Where it is not settled.
 UNSETTLED: Final = STANDS[:5]
+_ANSWERED: Final = {Answer.ACCEPT: "done/bulk_accept", Answer.REFUSE: "done/bulk_refuse"}
 _COLUMNS: Final = (
     "record_number",
     "record_id",
@@ -78,12 +80,13 @@ def bulk(page: Page, found: BulkView) -> None:
     facts = {
         "column/state": page.words(f"bulk_state/{found.state}"),
         "column/asked_by": found.led_by,
-        "column/purpose": page.words(f"purpose/{found.purpose}"),
         "column/count": str(found.records),
         "column/result": counted(page.words, found.counts),
         "column/when": page.instant(found.started_at),
         "column/id": str(found.id),
     }
+    if found.purpose is not None:
+        facts["column/purpose"] = page.words(f"purpose/{found.purpose}")
     if found.confidential_left_out:
         facts["caseload/confidential_left_out"] = str(found.confidential_left_out)
     page.facts({page.words(key): value for key, value in facts.items()})
@@ -124,6 +127,15 @@ def report(page: Page, found: BulkReportView) -> None:
                 for left in found.left
             ],
         )
+
+
+def answer(page: Page, found: AnswerView) -> None:
+    """Show what an answer has come to, and what waits all the same, with the rule and what to do."""
+    page.say(_ANSWERED[found.answer], count=found.deciding)
+    page.facts({page.words("column/result"): counted(page.words, found.counts)})
+    if found.denied:
+        page.heading("heading/bulk_undecided")
+        items(page, found.denied)
 
 
 def as_csv(found: BulkReportView) -> str:

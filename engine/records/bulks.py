@@ -250,6 +250,17 @@ def to_retry(session: Session, bulk_id: UUID) -> list[BulkItem]:
     return list(session.scalars(query))
 
 
+def asking(session: Session, member_id: UUID) -> Sequence[Bulk]:
+    """Give the bulks that have asked somebody for something, newest first."""
+    asked = (
+        select(BulkItem.bulk_id)
+        .join(Transfer, Transfer.id == BulkItem.transfer_id)
+        .where(Transfer.to_id == member_id, Transfer.state != TransferState.FAILED)
+    )
+    query = select(Bulk).where(Bulk.id.in_(asked)).order_by(Bulk.started_at.desc(), Bulk.id)
+    return session.scalars(query).all()
+
+
 def asked_by(session: Session, bulk_id: UUID) -> Sequence[UUID]:
     """Give everybody whom a bulk has asked, and who knows of it (VIS-12)."""
     query = (

@@ -26,7 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from engine.records.types import Flag, Id, Instant, Word
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus
-from engine.states.bulk import BulkState
+from engine.states.bulk import Answer, BulkState, Scope
 from engine.states.choices import BasisForm, Purpose, RawDataChoice, RestorationCause, Role, ShareLevel
 from engine.states.transfer import OPEN_STATES, TransferState
 
@@ -95,21 +95,6 @@ class Became(StrEnum):
     APPOINTMENT = "appointment"
     SHARE = "share"
     RESTRICTION = "restriction"
-
-
-class Answer(StrEnum):
-    """What a recipient answers to a whole bulk (BULK-5)."""
-
-    ACCEPT = "accept"
-    REFUSE = "refuse"
-
-
-class Scope(StrEnum):
-    """Which of a bulk's records an answer is about."""
-
-    ALL = "all"
-    ONLY = "only"
-    EXCEPT = "except"
 
 
 class Side(StrEnum):

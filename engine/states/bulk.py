@@ -39,6 +39,21 @@ class BulkTrigger(StrEnum):
     FINISH = "finish"
 
 
+class Answer(StrEnum):
+    """What a recipient answers to a whole bulk (BULK-5)."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
+class Scope(StrEnum):
+    """Which of a bulk's records an answer is about."""
+
+    ALL = "all"
+    ONLY = "only"
+    EXCEPT = "except"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkFacts:
     """What the guards ask; what nobody established is false."""

@@ -93,7 +93,7 @@ class BulkTransfer:
                 page,
                 result_type=BulkPageResult,
                 start_to_close_timeout=timedelta(hours=1),
-                heartbeat_timeout=timedelta(seconds=30),
+                heartbeat_timeout=timedelta(seconds=10),
                 retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
                 summary=f"ask, after {page.after}",
             )
@@ -110,7 +110,7 @@ class BulkTransfer:
             BulkLook(bulk_id=self._launch.bulk_id),
             result_type=BulkResult,
             start_to_close_timeout=timedelta(hours=1),
-            heartbeat_timeout=timedelta(seconds=30),
+            heartbeat_timeout=timedelta(seconds=10),
             retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
             summary="cancel what is open",
         )

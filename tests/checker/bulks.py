@@ -119,6 +119,36 @@ def asked_by_somebody_who_did_not_lead(db: sqlite3.Connection) -> Iterator[tuple
             yield "leads", bulk_id, led_by_id
 
 
+@rule("BULK-5")
+def answer_without_its_line(db: sqlite3.Connection) -> Rows:
+    """An answer to a bulk is one line of the log, by whom the bulk has asked; a refusal has a reason."""
+    return db.execute("""
+        SELECT a.id, a.member_id FROM bulk_answers a
+        WHERE (SELECT count(*) FROM events e WHERE e.command_id = a.id AND e.action = 'bulk.answer'
+                AND e.outcome = 'allowed' AND e.actor_id = a.member_id AND e.subject_id = a.bulk_id) <> 1
+            OR (a.answer = 'refuse' AND a.reason_id IS NULL)
+            OR NOT EXISTS (SELECT 1 FROM bulk_items i JOIN events e ON e.transfer_id = i.transfer_id
+                WHERE i.bulk_id = a.bulk_id AND e.action IN ('transfer.open', 'transfer.reassign')
+                    AND e.subject_id = a.member_id)
+        UNION ALL
+        SELECT e.command_id, e.actor_id FROM events e WHERE e.action = 'bulk.answer' AND e.outcome = 'allowed'
+            AND e.command_id NOT IN (SELECT id FROM bulk_answers)
+    """)
+
+
+@rule("BULK-5")
+def answer_ended_and_undecided(db: sqlite3.Connection) -> Rows:
+    """An answer ends when its bulk is over; what it says nothing of, or could not decide, may wait."""
+    return db.execute("""
+        SELECT a.id, b.state FROM bulk_answers a JOIN bulks b ON b.id = a.bulk_id
+        WHERE a.ended_at IS NOT NULL AND b.state IN ('running', 'paused')
+        UNION ALL
+        SELECT d.answer_id, d.transfer_id FROM bulk_answer_denials d
+        WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.transfer_id = d.transfer_id
+            AND e.action IN ('transfer.accept', 'transfer.refuse') AND e.outcome = 'denied')
+    """)
+
+
 @rule("NOTE-3")
 def end_not_told_once(db: sqlite3.Connection) -> Rows:
     """The end of a bulk is one notice a person: who led it, whose records they were, who was asked."""

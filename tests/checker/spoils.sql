@@ -314,3 +314,8 @@ DELETE FROM member_roles WHERE member_id = :promoted AND role <> 'coordinator';
 DELETE FROM outbox WHERE kind = 'role_granted';
 -- role_changed_and_not_told: nothing happened
 UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'role_granted';
+
+-- answer_without_its_line
+UPDATE bulk_answers SET member_id = :owner;
+-- answer_ended_and_undecided
+UPDATE bulk_answer_denials SET transfer_id = :refused;

@@ -12,13 +12,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from engine.activities.bulk_answers import BulkAnswers
 from engine.activities.bulk_steps import BulkSteps
 from engine.desk.desk import Desk
 from engine.fhir.importing import import_fhir
 from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook
+from engine.messages.bulk_answer import GiveAnswer
 from engine.messages.transfer import StepInput
-from engine.records import bulks, destruction
+from engine.records import bulk_answers, bulks, destruction
 from engine.records.tables import NoteState
+from engine.states.bulk import Answer
 from engine.states.choices import Options, Purpose, RawDataChoice, RestorationCause, Role, ShareLevel
 from tests import build
 from tests.checker.__main__ import main
@@ -168,7 +171,12 @@ def _bulk(clinic: Clinic) -> UUID:
         )
         for item in items
     )
+    given = GiveAnswer(answer_id=uuid4(), bulk_id=bulk_id, actor_id=world.new_owner, answer=Answer.ACCEPT)
+    assert BulkAnswers(clinic.database, "", in_flight=1).give(StepInput(what=given, at=clinic.now)).given
     clinic.accept(first)
+    assert clinic.accept(second, seen_version=7).denied == "MOVE-3/changed"
+    with clinic.database.write() as session:
+        bulk_answers.deny(session, given.answer_id, second, "MOVE-3/changed", clinic.now)
     clinic.cancel(second, by=world.coordinator)
     result = steps.watch(StepInput(what=BulkLook(bulk_id=bulk_id), at=clinic.now))
     assert (result.state, result.counts) == ("finished", {"accepted": 1, "cancelled": 1, "blocked": 1})
