@@ -16,6 +16,7 @@ Thing = Literal[
     "document",
     "quarantine",
     "holderless_copy",
+    "left_behind",
     "opening",
     "restriction",
     "bulk",

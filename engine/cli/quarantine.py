@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.context import Call, identifier, typed
-from engine.cli.options import As, Reason, command, one_of
+from engine.cli.options import As, Reason, RecordName, command, one_of
 from engine.errors import NotFound
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ QuarantineId = Annotated[str, typer.Argument(metavar="QUARANTINE")]
 HeldCopy = Annotated[str, typer.Argument(metavar="COPY")]
 OpeningId = Annotated[str, typer.Argument(metavar="OPENING")]
 For = Annotated[str, typer.Option("--for", metavar="EMAIL")]
+Author = Annotated[str, typer.Option("--author", metavar="EMAIL")]
 Days = Annotated[int, typer.Option("--days", metavar="N", min=1, max=30)]
 Cause = Annotated[
     Any, typer.Option("--cause", metavar="access-request|order|mistake", parser=one_of(_causes))
@@ -62,6 +63,18 @@ def restore(call: Call, quarantine: QuarantineId, *, actor: As, cause: Cause, re
     holding_id = identifier(quarantine, NotFound("quarantine"))
     call.desk.restore(actor_id, holding_id, cause=cause, reason=typed(reason))
     call.answer({"id": str(holding_id)}, lambda page: page.say("done/restored"))
+
+
+@command(app, "recover")
+def recover(
+    call: Call, record: RecordName, *, actor: As, author: Author, cause: Cause, reason: Reason
+) -> None:
+    """Make an archived copy of what somebody who has left kept for themself in a record."""
+    actor_id = call.actor(actor)
+    record_id = call.desk.record_to_hold(actor_id, record.strip())
+    author_id = call.colleague(actor_id, author)
+    copy_id = call.desk.recover(actor_id, record_id, author_id=author_id, cause=cause, reason=typed(reason))
+    call.answer({"id": str(copy_id)}, lambda page: page.say("done/recovered", id=str(copy_id)))
 
 
 @command(app, "copies")

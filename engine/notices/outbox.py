@@ -30,6 +30,7 @@ class NoticeKind(StrEnum):
     NEEDS_YOU = "needs_you"
     EMERGENCY = "emergency"
     RESTORED = "restored"
+    RECOVERED = "quarantine_recovered"
     COPY_OPENED = "quarantine_opened"
     COPY_CLOSED = "quarantine_closed"
     LOST_ELIGIBILITY = "lost_eligibility"

@@ -45,7 +45,8 @@ def tombstone_does_not_count_what_went(db: sqlite3.Connection) -> Rows:
             GROUP BY h.old_id, m.item_class),
         stone AS (
             SELECT t.holding_id, t.item_class, t.count AS n FROM tombstones t
-            JOIN holdings h ON h.id = t.holding_id WHERE h.state = 'destroyed')
+            JOIN holdings h ON h.id = t.holding_id WHERE h.state = 'destroyed'
+                AND h.id NOT IN (SELECT id FROM recovered))
         SELECT 'listed', * FROM (SELECT * FROM listed EXCEPT SELECT * FROM stone)
         UNION ALL SELECT 'stone', * FROM (SELECT * FROM stone EXCEPT SELECT * FROM listed)
     """)
@@ -192,10 +193,49 @@ def restored_and_nobody_told(db: sqlite3.Connection) -> Rows:
     """A quarantine became a copy by an administrator's command, which its holder hears of once."""
     return db.execute("""
         SELECT r.holding_id FROM restorations r JOIN holdings h ON h.id = r.holding_id
-        WHERE (SELECT count(*) FROM outbox o WHERE o.kind = 'restored' AND o.transfer_id = h.closed_by_id
+        WHERE h.id NOT IN (SELECT id FROM recovered) AND (
+            (SELECT count(*) FROM outbox o WHERE o.kind = 'restored' AND o.transfer_id = h.closed_by_id
                 AND o.member_id = h.owner_id) <> (h.owner_id <> r.by_id)
             OR NOT EXISTS (SELECT 1 FROM events e WHERE e.action = 'quarantine.restore'
-                AND e.outcome = 'allowed' AND e.actor_id = r.by_id AND e.record_id = h.record_id)
+                AND e.outcome = 'allowed' AND e.actor_id = r.by_id AND e.record_id = h.record_id))
+    """)
+
+
+@rule("VIS-6")
+def recovered_otherwise_than_left(db: sqlite3.Connection) -> Rows:
+    """A copy of what somebody kept for themself has that alone, as it stood in the record's own holdings."""
+    return db.execute("""
+        SELECT c.id, i.item_id FROM recovered c JOIN item i ON i.holding_id = c.id
+        WHERE i.author_only = 0 OR i.author_id <> c.owner_id OR NOT EXISTS (
+            SELECT 1 FROM item own JOIN holdings h ON h.id = own.holding_id
+            WHERE h.record_id = c.record_id AND h.id <> c.id AND own.item_id = i.item_id
+                AND own.kind = i.kind AND own.author_id = i.author_id
+                AND (own.sha256 = i.sha256 OR own.state IS 'draft' OR i.state IS 'draft'))
+        UNION ALL
+        SELECT c.id, 'empty' FROM recovered c WHERE c.state <> 'destroyed'
+            AND NOT EXISTS (SELECT 1 FROM item i WHERE i.holding_id = c.id)
+        UNION ALL
+        SELECT c.id, 'quarantined' FROM recovered c WHERE c.state NOT IN ('archived', 'destroyed')
+    """)
+
+
+@rule("VIS-6")
+def recovered_and_not_logged_or_told(db: sqlite3.Connection) -> Rows:
+    """Each such copy is an administrator's command, of which its author hears, and administrators alone."""
+    return db.execute("""
+        SELECT 'unlogged', c.id FROM recovered c JOIN restorations r ON r.holding_id = c.id
+        WHERE (SELECT count(*) FROM events e WHERE e.action = 'quarantine.recover' AND e.outcome = 'allowed'
+            AND e.role = 'administrator' AND e.actor_id = r.by_id AND e.record_id = c.record_id
+            AND e.subject_id = c.owner_id AND e.at = r.at) <> 1
+        UNION ALL
+        SELECT 'untold', c.id FROM recovered c WHERE NOT EXISTS (SELECT 1 FROM outbox n
+            WHERE n.kind = 'quarantine_recovered' AND n.subject_id = c.id AND n.member_id = c.owner_id)
+        UNION ALL
+        SELECT 'somebody else', n.id FROM outbox n LEFT JOIN recovered c ON c.id = n.subject_id
+        WHERE n.kind = 'quarantine_recovered' AND (c.id IS NULL OR (n.member_id <> c.owner_id
+            AND n.member_id NOT IN (SELECT member_id FROM member_roles WHERE role = 'administrator')
+            AND NOT EXISTS (SELECT 1 FROM events e WHERE e.subject_id = n.member_id AND e.outcome = 'allowed'
+                AND e.action LIKE 'member.%' AND e.at >= n.created_at)))
     """)
 
 

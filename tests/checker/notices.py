@@ -28,7 +28,7 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
         "SELECT cause_id, kind, member_id FROM outbox WHERE member_id IS NOT NULL"
         " AND kind NOT LIKE 'bulk_%'"
         " AND kind NOT IN ('needs_you', 'restored', 'emergency', 'name_coordinator',"
-        " 'role_granted', 'role_revoked', 'quarantine_opened', 'quarantine_closed')"
+        " 'role_granted', 'role_revoked', 'quarantine_opened', 'quarantine_closed', 'quarantine_recovered')"
     ):
         told.setdefault(cause_id, Counter())[kind, member_id] += 1
     for transfer_id, command_id, action, actor_id, target, rule_id, *parties, waited in db.execute("""

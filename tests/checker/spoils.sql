@@ -296,6 +296,14 @@ UPDATE openings SET holding_id = :new;
 UPDATE events SET at = '2041-01-01T00:00:00.000000Z' WHERE action = 'record.show' AND subject_id IS NOT NULL;
 -- open_for_the_unwanted
 UPDATE restrictions SET member_id = :reader, set_at = '2001-01-01T00:00:00.000000Z', ended_at = NULL;
+-- recovered_otherwise_than_left
+UPDATE notes SET author_only = 0 WHERE holding_id = :recovered;
+-- recovered_and_not_logged_or_told: unlogged
+DELETE FROM events WHERE action = 'quarantine.recover';
+-- recovered_and_not_logged_or_told: untold
+DELETE FROM outbox WHERE kind = 'quarantine_recovered';
+-- recovered_and_not_logged_or_told: somebody else
+UPDATE outbox SET member_id = :stranger, recipient_id = :stranger WHERE kind = 'quarantine_recovered';
 -- roles_differ_from_the_log: not taken
 INSERT INTO member_roles VALUES (:promoted, 'practitioner');
 -- roles_differ_from_the_log: not given

@@ -229,7 +229,16 @@ def _opened(clinic: Clinic) -> dict[str, UUID]:
     desk.open_copy(administrator, copy, reader_id=reader, **given)
     desk.record(reader, full.record)
     desk.close_copy(administrator, desk.open_copy(administrator, copy, reader_id=other, **given).id)
-    return {"reader": reader}
+    left = clinic.full_record()
+    desk.deactivate(administrator, left.collaborator)
+    recovered = desk.recover(
+        administrator,
+        left.record,
+        author_id=left.collaborator,
+        cause=RestorationCause.ORDER,
+        reason="Ordonnance",
+    )
+    return {"reader": reader, "recovered": recovered}
 
 
 def _write(clinic: Clinic) -> UUID:
