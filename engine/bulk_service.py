@@ -117,8 +117,39 @@ class BulkService:
         return await self._decide("resume", BulkCommand(**await self._fields(actor_id, bulk_id, key)))
 
     async def retry(self, actor_id: UUID, bulk_id: UUID, *, key: str | None = None) -> BulkView:
-        """Ask once more for what failed or was blocked (BULK-4)."""
+        """
+        Ask once more for what failed or was blocked, and for nothing else (BULK-4).
+
+        A bulk that is over stays so: what it left is launched as another one.
+        """
+        found = await asyncio.to_thread(self.desk.bulk, actor_id, bulk_id)
+        if not found.state.is_open:
+            return await self._start_what_is_left(actor_id, bulk_id, key)
         return await self._decide("retry", BulkCommand(**await self._fields(actor_id, bulk_id, key)))
+
+    async def _start_what_is_left(self, actor_id: UUID, bulk_id: UUID, key: str | None) -> BulkView:
+        def read() -> tuple[BulkChoice, Purpose, Sequence[UUID]]:
+            with self.desk.database.read() as session:
+                bulk = bulks.row(session, bulk_id)
+                if bulk is None:
+                    raise NotFound("bulk")
+                left = bulks.left_over(session, bulk)
+                choice = BulkChoice(
+                    from_id=bulk.from_id,
+                    to_ids=bulks.recipients_of(bulk),
+                    listed=tuple(
+                        Listed(line=line, record=str(record_id))
+                        for line, record_id in enumerate(left, start=1)
+                    ),
+                    include_confidential_records=bulk.include_confidential_records,
+                    options=bulks.options_of(bulk),
+                )
+                return choice, bulk.purpose, left
+
+        choice, purpose, left = await asyncio.to_thread(patiently, read, self._patience)
+        if not left:
+            raise Denied("BULK-4", "nothing_left")
+        return await self.start(actor_id, choice, purpose=purpose, key=key)
 
     async def stop(
         self,

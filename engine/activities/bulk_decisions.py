@@ -5,6 +5,7 @@ A rule that stops a decision is raised, and nothing of the transaction is kept.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from engine.activities.decisions import ENGINE, check_text
 from engine.audit import log
-from engine.errors import BadInput, Denied, NotFound
+from engine.errors import BadInput, Denied, EngineError, NotFound
 from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook, BulkStep, BulkStop, launch_command
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
@@ -102,13 +103,31 @@ def stop(session: Session, what: BulkStop, at: datetime) -> None:
 
 def retry(session: Session, what: BulkCommand, at: datetime) -> None:
     """Ask once more for what failed, was blocked, or ended without a new owner; nothing else (BULK-4)."""
-    _, bulk, entry = _commanded(session, what, BulkStep.RETRY, at)
+    actor, bulk, entry = _commanded(session, what, BulkStep.RETRY, at)
     if not bulk.state.is_open:
         # A final state is never left: another bulk takes what is left over.
         advance_bulk(bulk.state, BulkTrigger.RESUME)
-    again = [item for item in bulks.to_retry(session, bulk.id) if item.to_id is not None]
-    bulks.try_again(session, again)
+    items = bulks.to_retry(session, bulk.id)
+    homeless = {item.record_id for item in items if item.to_id is None}
+    found = _recipients(session, actor, bulk, at) if homeless else {}
+    again = [item for item in items if item.to_id is not None or item.record_id in found]
+    bulks.try_again(session, again, {record: to for record, to in found.items() if record in homeless})
     log.append(session, replace(entry, counts=_numbers(records=len(again))))
+
+
+def _recipients(session: Session, actor: MemberFacts, bulk: Bulk, at: datetime) -> dict[UUID, UUID]:
+    """Say who of the recipients may have which record by now; nothing, where one may not be named."""
+    choice = BulkChoice(
+        from_id=bulk.from_id,
+        to_ids=bulks.recipients_of(bulk),
+        include_confidential_records=bulk.include_confidential_records,
+        options=bulks.options_of(bulk),
+        has_basis=bulk.basis_id is not None,
+    )
+    with suppress(EngineError):
+        plan = caseload.plan_bulk(session, actor, choice, at)
+        return {line.record_id: line.to_id for line in plan.going if line.to_id is not None}
+    return {}
 
 
 def watch(session: Session, what: BulkLook, at: datetime) -> None:

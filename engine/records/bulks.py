@@ -1,7 +1,7 @@
 """A bulk's rows: written once at the start, then advanced by compare-and-set; counted by the database."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,13 @@ from engine.records.tables import (
     Bulk,
     BulkItem,
     BulkList,
+    Holding,
+    HoldingState,
+    Record,
     Transfer,
 )
 from engine.rules.bulk import BulkLine, Listed
+from engine.rules.facts import RecordStatus
 from engine.states.bulk import OPEN_BULKS
 from engine.states.choices import Options
 from engine.states.transfer import OPEN_STATES, TransferState
@@ -210,9 +214,10 @@ def mark(session: Session, bulk_id: UUID, item: Waiting, **values: Any) -> None:
     )
 
 
-def try_again(session: Session, items: Sequence[BulkItem]) -> None:
-    """Give items another attempt: a transfer of its own, and nothing against it."""
+def try_again(session: Session, items: Sequence[BulkItem], found: Mapping[UUID, UUID]) -> None:
+    """Give items another attempt, with a transfer of its own; ``found`` are new recipients."""
     for item in items:
+        to_id = found.get(item.record_id, item.to_id)
         session.execute(
             update(BulkItem)
             .where(
@@ -220,7 +225,7 @@ def try_again(session: Session, items: Sequence[BulkItem]) -> None:
                 BulkItem.position == item.position,
                 BulkItem.attempt == item.attempt,
             )
-            .values(**another_attempt(item.bulk_id, item.record_id, item.attempt))
+            .values(to_id=to_id, **another_attempt(item.bulk_id, item.record_id, item.attempt))
             .execution_options(synchronize_session=False)
         )
 
@@ -268,6 +273,26 @@ def asked_by(session: Session, bulk_id: UUID) -> Sequence[UUID]:
         .join(BulkItem, BulkItem.transfer_id == Transfer.id)
         .where(BulkItem.bulk_id == bulk_id, Transfer.state != TransferState.FAILED)
         .distinct()
+    )
+    return session.scalars(query).all()
+
+
+def left_over(session: Session, bulk: Bulk) -> Sequence[UUID]:
+    """Give the active records that an ended bulk did not move, and that nobody is asked for now."""
+    moved = exists().where(Transfer.id == BulkItem.transfer_id, Transfer.state == TransferState.ACCEPTED)
+    asked = exists().where(Transfer.record_id == BulkItem.record_id, Transfer.state.in_(OPEN_STATES))
+    query = (
+        select(BulkItem.record_id)
+        .join(Record, Record.id == BulkItem.record_id)
+        .join(Holding, and_(Holding.record_id == Record.id, Holding.state == HoldingState.LIVE))
+        .where(
+            BulkItem.bulk_id == bulk.id,
+            Holding.owner_id == bulk.from_id,
+            Record.status == RecordStatus.ACTIVE,
+            ~moved,
+            ~asked,
+        )
+        .order_by(BulkItem.position)
     )
     return session.scalars(query).all()
 

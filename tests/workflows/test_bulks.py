@@ -9,13 +9,14 @@ from sqlalchemy import func, select, update
 from engine.activities import bulk_pages
 from engine.errors import Denied, NotFound
 from engine.records import bulks
-from engine.records.tables import Bulk, BulkItem, MemberRole, Notice
+from engine.records.tables import Bulk, BulkItem, Holding, MemberRole, Notice
 from engine.rules.bulk import BulkChoice
 from engine.states.bulk import BulkState
 from engine.states.choices import Purpose, Role
 from engine.states.transfer import TransferState
 from engine.views import BulkView
 from tests.workflows.clinic import Clinic, eventually
+from tests.workflows.histories import secret
 
 
 async def start(clinic: Clinic, **more: object) -> BulkView:
@@ -249,6 +250,73 @@ class TestCommands:
         assert again[0] == first
         assert again[1] != second
         assert clinic.state(second) is TransferState.CANCELLED
+
+    async def test_what_an_ended_bulk_left_is_another_bulk(self, clinic: Clinic) -> None:
+        """BULK-4: a final state is never left."""
+        who = clinic.members
+        clinic.restrict(who.new_owner)
+        clinic.add_record()
+        first = await start(clinic)
+        await asked(clinic, first.id, 1)
+        await clinic.service.bulks.stop(who.coordinator, first.id)
+        for entry in clinic.desk.restrictions(who.owner, clinic.record):
+            clinic.desk.unrestrict(who.owner, clinic.record, entry.id)
+        second = await clinic.service.bulks.retry(who.coordinator, first.id)
+
+        assert (second.id != first.id, second.records) == (True, 1)
+        await asked(clinic, second.id, 1)
+        with pytest.raises(Denied, match="BULK-4/nothing_left"):
+            await clinic.service.bulks.retry(who.coordinator, first.id)
+
+    async def test_a_blocked_record_finds_its_recipient_once_nothing_blocks_it(self, clinic: Clinic) -> None:
+        """BULK-1, BULK-4: of several recipients none might have it."""
+        who = clinic.members
+        both = (who.new_owner, who.colleague)
+        clinic.restrict(who.new_owner)
+        clinic.restrict(who.colleague)
+        clinic.add_record()
+        started = await start(clinic, to_ids=both)
+        await asked(clinic, started.id, 1)
+        assert counts(clinic, started.id) == {"blocked": 1, "pending_acceptance": 1}
+        for entry in clinic.desk.restrictions(who.owner, clinic.record):
+            clinic.desk.unrestrict(who.owner, clinic.record, entry.id)
+        await clinic.service.bulks.retry(who.coordinator, started.id)
+
+        await asked(clinic, started.id, 2)
+
+
+class TestWhatIsTold:
+    async def test_coordinators_see_no_number_of_a_confidential_record(self, clinic: Clinic) -> None:
+        """VIS-2, ELIG-6: it moves in a bulk that includes such records, and its number stays hidden."""
+        who = clinic.members
+        with clinic.database.write() as session:
+            session.execute(update(Holding).values(confidential=True))
+        left_out = await start(clinic)
+        assert (left_out.state, left_out.records, left_out.confidential_left_out) == ("finished", 0, 1)
+        started = await start(clinic, include_confidential_records=True)
+        await asked(clinic, started.id, 1)
+        [item] = clinic.desk.bulk_items(who.coordinator, started.id)
+
+        assert (item.confidential, item.record_number) == (True, None)
+        [transfer_id] = transfers(clinic, started.id)
+        await clinic.service.accept(who.new_owner, transfer_id)
+        assert clinic.owners() == [who.owner, who.new_owner]
+
+    async def test_the_report_names_what_does_not_move(self, clinic: Clinic) -> None:
+        """BULK-4: records opened since the start, and archived ones."""
+        who = clinic.members
+        archived = clinic.add_record()
+        clinic.desk.archive(who.owner, archived)
+        started = await start(clinic)
+        await asked(clinic, started.id, 1)
+        opened = clinic.desk.add_record(who.owner, title=secret("title"), client=secret("client"))
+        report = clinic.desk.bulk_report(who.coordinator, started.id)
+
+        assert {left.record_id: left.why for left in report.left} == {
+            archived: "archived",
+            opened.id: "opened_since",
+        }
+        assert report.bulk.records == 1
 
 
 class TestTrouble:
