@@ -1,6 +1,7 @@
 """The whole desk: what a practice does with the database alone."""
 
 from engine.desk.bulk_preview import BulkPreviewDesk
+from engine.desk.bulks import BulksDesk
 from engine.desk.clients import ClientsDesk
 from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
@@ -15,7 +16,6 @@ from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 from engine.desk.roles import RolesDesk
-from engine.desk.watching import WatchingDesk
 
 
 class Desk(
@@ -34,6 +34,6 @@ class Desk(
     OpeningsDesk,
     ImportDesk,
     BulkPreviewDesk,
-    WatchingDesk,
+    BulksDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""

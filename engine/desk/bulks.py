@@ -11,7 +11,7 @@ from engine.rules.facts import MemberFacts
 from engine.views import AnswerView, BulkItemView, BulkReportView, BulkView
 
 
-class WatchingDesk(Commands):
+class BulksDesk(Commands):
     """Where the transfers of caseloads stand: for coordinators, and for whom they ask (VIS-1, BULK-4)."""
 
     def bulk(self, actor_id: UUID, bulk_id: UUID) -> BulkView:
