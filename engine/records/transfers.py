@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
@@ -109,26 +109,10 @@ def open_ids(session: Session) -> Sequence[UUID]:
     return session.scalars(select(Transfer.id).where(Transfer.state.in_(OPEN_STATES))).all()
 
 
-def of_member(
-    session: Session,
-    member_id: UUID,
-    organization_id: UUID,
-    *,
-    all_of_organization: bool,
-    state: TransferState | None,
-) -> Sequence[UUID]:
-    """List the transfers that a member is a party to, or all of the organization, newest first."""
-    query = (
-        select(Transfer.id)
-        .where(Transfer.organization_id == organization_id)
-        .order_by(Transfer.asked_at.desc(), Transfer.id)
-    )
-    if not all_of_organization:
-        asked = and_(Transfer.to_id == member_id, Transfer.state != TransferState.FAILED)
-        query = query.where(or_(Transfer.from_id == member_id, Transfer.asked_by_id == member_id, asked))
-    if state is not None:
-        query = query.where(Transfer.state == state)
-    return session.scalars(query).all()
+def is_party(member_id: UUID) -> ColumnElement[bool]:
+    """Select the transfers that somebody sends, asked for or was asked; of a failed one nobody was asked."""
+    asked = and_(Transfer.to_id == member_id, Transfer.state != TransferState.FAILED)
+    return or_(Transfer.from_id == member_id, Transfer.asked_by_id == member_id, asked)
 
 
 def asked_of(session: Session, member_id: UUID) -> Sequence[UUID]:

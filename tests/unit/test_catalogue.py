@@ -20,7 +20,7 @@ from engine.records.tables import AppointmentState, NoteState, StuckCause
 from engine.rules.bulk import RefusedRecipient
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
-from engine.states.choices import Purpose, RawDataChoice, Role, ShareLevel
+from engine.states.choices import Need, Purpose, RawDataChoice, Role, ShareLevel
 from engine.states.transfer import TABLE, Party, TransferState, TransferTrigger
 
 ENGINE = Path(engine.__file__).parent
@@ -209,6 +209,7 @@ class TestLabels:
             ("level", ShareLevel),
             ("raw_data", RawDataChoice),
             ("stuck", StuckCause),
+            ("need", Need),
             ("item_state", NoteState),
             ("item_state", AppointmentState),
         ],
