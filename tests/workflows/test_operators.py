@@ -30,8 +30,8 @@ async def test_a_transfer_is_found_by_ids_state_and_date(clinic: Clinic) -> None
     who = clinic.members
     choice = BulkChoice(from_id=who.owner, to_ids=(who.new_owner,))
     bulk = (await clinic.service.bulks.start(who.coordinator, choice, purpose=Purpose.DEPARTURE)).id
-    await eventually(lambda: clinic.desk.transfers(who.coordinator))
-    (asked,) = clinic.desk.transfers(who.coordinator)
+    await eventually(lambda: clinic.desk.transfers(who.coordinator).transfers)
+    (asked,) = clinic.desk.transfers(who.coordinator).transfers
     due = clinic.row(asked.id).respond_by
     pending = await attributes(clinic, asked.id)
     await clinic.service.accept(who.new_owner, asked.id)
