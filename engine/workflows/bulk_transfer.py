@@ -77,7 +77,8 @@ class BulkTransfer:
             if await self._pass():
                 self._pause = _SOONEST
             await self._look()
-            if self._row is not None and self._row.to_start:
+            more = self._row is not None and self._row.to_start
+            if more and not workflow.info().is_continue_as_new_suggested():
                 await self._wait()
         else:
             await self._wait()
