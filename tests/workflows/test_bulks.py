@@ -17,6 +17,7 @@ from engine.states.transfer import TransferState
 from engine.views import BulkView
 from tests.workflows.clinic import Clinic, eventually
 from tests.workflows.histories import secret
+from tests.workflows.server import time_skipping_server
 
 
 async def start(clinic: Clinic, **more: object) -> BulkView:
@@ -356,3 +357,31 @@ class TestTrouble:
         await wake(clinic, started.id)
 
         await eventually(lambda: bulk(clinic, started.id).state is BulkState.FINISHED)
+
+
+async def test_a_long_bulk_goes_on_as_new_and_loses_nothing(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BULK-4: a history that grows long begins again between two pages, and commands still reach it."""
+    monkeypatch.setattr(bulk_pages, "PAGE", 2)
+    who = clinic.members
+    for _ in range(9):
+        clinic.add_record()
+    long = "limit.historyCount.suggestContinueAsNew=20"
+    async with await time_skipping_server(config=long) as other:
+        with other.with_time_skipping_disabled():
+            async with clinic.worker(other.client):
+                bulks_there = clinic.service_at(other.client).bulks
+                choice = BulkChoice(from_id=who.owner, to_ids=(who.new_owner,))
+                started = await bulks_there.start(who.coordinator, choice, purpose=Purpose.DEPARTURE)
+                await asked(clinic, started.id, 10)
+                paused = await bulks_there.pause(who.coordinator, started.id)
+                query = f'WorkflowId = "bulk/{started.id}"'
+
+                async def runs() -> int:
+                    return len([run async for run in other.client.list_workflows(query)])
+
+                await eventually(runs)
+                assert await runs() > 1
+    assert paused.state is BulkState.PAUSED
+    assert counts(clinic, started.id) == {"pending_acceptance": 10}
