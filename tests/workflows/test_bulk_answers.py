@@ -12,7 +12,7 @@ from engine.states.bulk import Answer, BulkState
 from engine.states.transfer import TransferState
 from tests.workflows.clinic import Clinic, eventually
 from tests.workflows.histories import secret
-from tests.workflows.test_bulks import asked, bulk, counts, start, transfers
+from tests.workflows.test_bulks import asked, brought_back, bulk, counts, start, transfers
 
 
 def number(clinic: Clinic, record: UUID) -> bytes:
@@ -146,4 +146,4 @@ async def test_an_answer_without_its_workflow_is_started_again(clinic: Clinic) -
     await eventually(lambda: counts(clinic, started.id).get("accepted") == 1)
     await clinic.client.get_workflow_handle(f"bulk-answer/{given.id}").terminate("by a test")
 
-    await eventually(lambda: clinic.swept(restarted=1))
+    await eventually(lambda: brought_back(clinic, f"bulk-answer/{given.id}"))
