@@ -461,6 +461,10 @@ DOORS: Final[Mapping[str, Door]] = {
 }
 
 #: What is in no row, and why.
+_CASELOAD: Final = (
+    "is about a caseload, and what it does to a record is done by transfers; who may is asked in "
+    "tests/integration/caseload/test_bulk_steps.py and tests/workflows/test_bulk_answers.py"
+)
 NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "dev": "runs the product on one machine; whoever may run it has the database in their hands",
     "demo": "has a folder and invented people of its own",
@@ -469,6 +473,17 @@ NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "reconcile": "brings rows and workflows together; nobody acts, and nothing is decided",
     "org create": "makes an organization with its first member, where nobody is a member yet",
     "audit verify": "walks every chain of the machine and counts lines; nobody acts",
+    "bulk start": _CASELOAD,
+    "bulk list": _CASELOAD,
+    "bulk status": _CASELOAD,
+    "bulk items": _CASELOAD,
+    "bulk report": _CASELOAD,
+    "bulk pause": _CASELOAD,
+    "bulk resume": _CASELOAD,
+    "bulk stop": _CASELOAD,
+    "bulk retry": _CASELOAD,
+    "bulk accept": _CASELOAD,
+    "bulk refuse": _CASELOAD,
 }
 #: Methods of the desk and the service that are no command, and why.
 NO_COMMAND: Final[Mapping[str, str]] = {
@@ -485,4 +500,9 @@ NO_COMMAND: Final[Mapping[str, str]] = {
     "record_named": "finds what a command names by number; tests/permissions/test_attacks.py tries it",
     "write_text": "keeps a text for the command that names it; unused ones are swept",
     "write_basis": "the same",
+    "bulk": _CASELOAD,
+    "bulks": _CASELOAD,
+    "bulk_items": _CASELOAD,
+    "bulk_report": _CASELOAD,
+    "bulk_answer": _CASELOAD,
 }
