@@ -111,6 +111,7 @@ class Asking:
 
     def heard(self, question: Question) -> str:
         """Give everything that comes back from a command: what is shown, told and written to files."""
+        self._doors.written()
         with self.database.undoing():
             self._become(question.actor, question.cell.column)
             door = DOORS[question.cell.command]
