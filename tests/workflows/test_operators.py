@@ -32,6 +32,11 @@ async def test_a_transfer_is_found_by_ids_state_and_date(clinic: Clinic) -> None
     bulk = (await clinic.service.bulks.start(who.coordinator, choice, purpose=Purpose.DEPARTURE)).id
     await eventually(lambda: clinic.desk.transfers(who.coordinator).transfers)
     (asked,) = clinic.desk.transfers(who.coordinator).transfers
+
+    async def described() -> bool:
+        return (await attributes(clinic, asked.id))[TRANSFER_STATE.name] is not None
+
+    await eventually(described)
     due = clinic.row(asked.id).respond_by
     pending = await attributes(clinic, asked.id)
     await clinic.service.accept(who.new_owner, asked.id)
