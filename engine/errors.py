@@ -34,6 +34,7 @@ Outage = Literal[
     "temporal_unavailable",
     "temporal_cli",
     "search_attributes",
+    "signing_key",
 ]
 
 
@@ -105,6 +106,7 @@ class Unavailable(EngineError):
             "database_newer",
             "temporal_cli",
             "search_attributes",
+            "signing_key",
         }
     )
 

@@ -21,6 +21,7 @@ from engine.activities.bulk_steps import BulkSteps
 from engine.activities.destruction import Destroying
 from engine.activities.steps import Steps
 from engine.activities.sweep import Sweeping
+from engine.audit.keys import Signer
 from engine.messages.destruction import DESTRUCTION_WORKFLOW, DestructionPage
 from engine.messages.sweep import SWEEP_WORKFLOW
 from engine.records.database import Database
@@ -32,19 +33,23 @@ BULK_IN_FLIGHT: Final = 8
 
 
 def activities(
-    database: Database, task_queue: str, *, bulk_in_flight: int = BULK_IN_FLIGHT
+    database: Database,
+    task_queue: str,
+    signer: Signer | None = None,
+    *,
+    bulk_in_flight: int = BULK_IN_FLIGHT,
 ) -> list[Callable[..., Any]]:
-    """Give every activity, bound to a database."""
+    """Give every activity, bound to a database and to the keys that sign receipts."""
     pages = BulkPages(database, task_queue, in_flight=bulk_in_flight)
     answers = BulkAnswers(database, task_queue, in_flight=bulk_in_flight)
     return [
-        *Steps(database).all,
+        *Steps(database, signer).all,
         *BulkSteps(database).all,
         pages.page,
         pages.cancel_open,
         answers.give,
         answers.page,
-        Sweeping(database, task_queue).sweep,
+        Sweeping(database, task_queue, signer).sweep,
         Destroying(database).page,
     ]
 

@@ -13,6 +13,7 @@ from engine.desk.membership import MembersDesk
 from engine.desk.notes import NotesDesk
 from engine.desk.openings import OpeningsDesk
 from engine.desk.people import PeopleDesk
+from engine.desk.proving import ProvingDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 from engine.desk.roles import RolesDesk
@@ -35,6 +36,7 @@ class Desk(
     QuarantineDesk,
     OpeningsDesk,
     ImportDesk,
+    ProvingDesk,
     BulkPreviewDesk,
     BulksDesk,
 ):

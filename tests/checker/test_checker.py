@@ -14,6 +14,8 @@ import pytest
 
 from engine.activities.bulk_answers import BulkAnswers
 from engine.activities.bulk_steps import BulkSteps
+from engine.audit import receipt
+from engine.audit.keys import Signer
 from engine.desk.desk import Desk
 from engine.fhir.importing import import_fhir
 from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook
@@ -131,6 +133,8 @@ def right(
         " AND author_only = false LIMIT 1",
         id=ids["new"],
     )
+    signed = receipt.sign_waiting(database, Signer(folder / "keys", may_create=True))
+    assert (signed.signed > 5, signed.waiting) == (True, 0)
     database.close()
     return Right(
         place.file(), {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()}
