@@ -1,6 +1,7 @@
 """A caseload's transfer through the real service, worker and database: launch, pages, answers, its end."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -74,7 +75,10 @@ async def brought_back(clinic: Clinic, workflow: str) -> bool:
 
 
 async def asked(clinic: Clinic, bulk_id: UUID, number: int) -> None:
-    await eventually(lambda: counts(clinic, bulk_id).get("pending_acceptance") == number)
+    # Longer than the pause after which a bulk looks again by itself, on a busy machine too.
+    await eventually(
+        lambda: counts(clinic, bulk_id).get("pending_acceptance") == number, within=timedelta(seconds=45)
+    )
 
 
 class TestLaunch:
