@@ -40,7 +40,8 @@ def write(session: Session, step: Step, what: What, denial: EngineError, at: dat
     if isinstance(what, TransferRequest):
         command_id = _command_id(session, what, denial)
         if command_id is not None:
-            _request(session, what, denial, at, command_id, row=True)
+            # What a bulk does not ask for, or not now, leaves its line alone: it asks again under another id.
+            _request(session, what, denial, at, command_id, row=denial.key not in in_bulk.NOT_ASKED)
     elif isinstance(what, Command):
         _command(session, step, what, denial, at)
 
@@ -104,7 +105,6 @@ def _request(
     role, state = min(actor.roles, default=Role.PRACTITIONER), None
     # By nobody who may ask, or to nobody, there is no transfer to speak of: only the attempt.
     with suppress(Denied, NotFound):
-        # What no bulk asks for, or not now, leaves its line alone: the bulk asks again under another id.
         confidential = in_bulk.check(session, request)
         if record is not None:
             role = rules.asking_role(actor, record, confidential_in_bulk=confidential)

@@ -1,11 +1,16 @@
 """Whether a request that names a bulk is what that bulk asks for, and asks for now (BULK-3, ELIG-6)."""
 
+from typing import Final
+
 from sqlalchemy.orm import Session
 
 from engine.errors import Denied, of_key
 from engine.messages.transfer import TransferRequest
 from engine.records import bulks
 from engine.states.bulk import NOT_FROM, BulkState
+
+#: What a bulk does not ask for, or not now; by the time that this is written it may ask again.
+NOT_ASKED: Final = frozenset({"BULK-3/not_in_bulk", *NOT_FROM.values()})
 
 
 def check(session: Session, request: TransferRequest) -> bool:
