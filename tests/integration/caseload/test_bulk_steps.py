@@ -5,11 +5,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from engine.activities import denials
 from engine.activities.bulk_answers import BulkAnswers
 from engine.activities.bulk_steps import BulkSteps
+from engine.errors import Denied
 from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook, BulkResult, BulkStop
 from engine.messages.bulk_answer import GiveAnswer
-from engine.messages.transfer import StepInput, StepResult
+from engine.messages.transfer import Step, StepInput, StepResult
 from engine.records import bulks
 from engine.records.bulks import Waiting
 from engine.records.tables import TextKind
@@ -169,6 +171,25 @@ class TestAskedInItsName:
 
         assert (caseload.ask(item).denied, clinic.rows("SELECT count(*) FROM transfers")) == (denied, [(0,)])
         assert clinic.ask() is not None
+
+    def test_a_denial_that_is_written_after_it_goes_on_leaves_no_failed_transfer(
+        self, clinic: Clinic, caseload: Caseload
+    ) -> None:
+        """BULK-3: between the denial and its line in the log somebody may have resumed."""
+        caseload.launch()
+        [item] = caseload.waiting()
+        world = clinic.world
+        request = clinic.request(
+            transfer_id=item.transfer_id,
+            by=world.coordinator,
+            to=item.to_id,
+            purpose=Purpose.DEPARTURE,
+            bulk_id=caseload.bulk_id,
+        )
+        with clinic.database.write() as session:
+            denials.write(session, Step.OPEN, request, Denied("BULK-4", "paused"), clinic.now)
+
+        assert clinic.rows("SELECT count(*) FROM transfers") == [(0,)]
 
     def test_a_confidential_record_goes_only_where_it_was_included(
         self, clinic: Clinic, caseload: Caseload
