@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from engine.cli import bulk_page
 from engine.cli.context import Call, write
 from engine.cli.options import As, IncludeConfidential, NoCopy, RawData, command, options
 from engine.errors import BadInput
@@ -39,6 +38,8 @@ def preview(
     as_csv: AsCsv = False,
 ) -> None:
     """Show what a transfer of a caseload would do; nothing is asked."""
+    from engine.cli import bulk_page
+
     actor_id = call.actor(actor)
     from_id, to_ids = call.colleague(actor_id, source), [call.colleague(actor_id, one) for one in to or ()]
     with call.progress("caseload/reading"):
