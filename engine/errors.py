@@ -21,6 +21,7 @@ Thing = Literal[
     "restriction",
     "call",
     "mail",
+    "bulk",
 ]
 Outage = Literal[
     "no_answer",

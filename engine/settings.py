@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     address: str | None = None
     #: The `temporal` command that runs the embedded server, where it is not the one on the PATH.
     temporal_cli: Path | None = None
+    #: How many records of a bulk are being asked for at once; more is faster, but delays single ones.
+    bulk_in_flight: int = Field(default=8, ge=1, le=100)
 
     @field_validator("data", "keys")
     @classmethod
