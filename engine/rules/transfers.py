@@ -149,6 +149,8 @@ def check_answer(actor: MemberFacts, transfer: TransferFacts, trigger: TransferT
     check_known(actor, transfer)
     if actor.id != transfer.to_id:
         raise Denied(f"ST-T/{trigger}", "not_new_owner")
+    if not actor.acts_as(Role.PRACTITIONER):
+        raise Denied("ELIG-3", "not_practitioner")
     return Role.PRACTITIONER
 
 
@@ -159,7 +161,7 @@ def check_cancel(actor: MemberFacts, transfer: TransferFacts) -> Role:
     Raises ``Denied`` or ``NotFound``.
     """
     check_known(actor, transfer)
-    if actor.id == transfer.from_id:
+    if actor.id == transfer.from_id and actor.acts_as(Role.PRACTITIONER):
         return Role.PRACTITIONER
     if actor.id == transfer.asked_by_id and actor.acts_as(transfer.asked_role):
         return transfer.asked_role
