@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from engine.activities import decisions, denials, sweep
 from engine.activities.decisions import Judged
+from engine.bulk_service import BulkService
 from engine.desk.base import patiently
 from engine.desk.desk import Desk
 from engine.errors import EngineError, NotFound, Unavailable, of_key
@@ -75,8 +76,10 @@ class Service:
         self._task_queue = task_queue
         self._os_uid = os_uid
         self._patience = patience
+        #: Transfers of a caseload.
+        self.bulks = BulkService(desk, self._server, task_queue=task_queue, os_uid=os_uid, patience=patience)
 
-    async def request(  # noqa: PLR0913 - what a request says
+    async def request(
         self,
         actor_id: UUID,
         record_id: UUID,
@@ -87,13 +90,12 @@ class Service:
         basis: Basis | tuple[BasisForm, str] | None = None,
         message: str | None = None,
         key: str | None = None,
-        bulk_id: UUID | None = None,
     ) -> TransferView:
         """Ask a practitioner to take over a record (ELIG-1 to ELIG-9); it freezes until the answer."""
         options = options or Options()
         same = key or _same_request(record_id, actor_id, to_id, purpose, options, basis, message)
         request = await self._in_thread(
-            lambda session: self._draft(session, actor_id, record_id, to_id, purpose, options, same, bulk_id)
+            lambda session: self._draft(session, actor_id, record_id, to_id, purpose, options, same)
         )
         basis_id = uuid5(request.transfer_id, "basis") if basis else None
         message_id = uuid5(request.transfer_id, "message") if message else None
@@ -246,7 +248,6 @@ class Service:
         purpose: Purpose,
         options: Options,
         key: str,
-        bulk_id: UUID | None,
     ) -> TransferRequest:
         actor = facts.member(session, actor_id)
         if actor is None:
@@ -261,7 +262,6 @@ class Service:
             to_id=to_id,
             purpose=purpose,
             options=options,
-            bulk_id=bulk_id,
             os_uid=self._os_uid,
         )
 

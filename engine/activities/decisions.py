@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 import rfc8785
 from sqlalchemy.orm import Session
 
+from engine.activities import in_bulk
 from engine.audit import log, receipt
 from engine.errors import BadInput, Denied, NotFound
 from engine.messages.transfer import Accept, Cancel, Command, Narrow, Refuse, Step, TransferRequest, Wake
@@ -76,6 +77,8 @@ def _hold_request(session: Session, request: TransferRequest) -> None:
     others = () if owner_id is None else (owner_id,)
     locks.lock_members(session, request.actor_id, request.to_id, *others)
     locks.lock_policy(session, request.organization_id)
+    if request.bulk_id is not None:
+        locks.lock_bulk(session, request.bulk_id, alone=False)
     locks.lock_record(session, request.record_id)
     if transfers.owner_of(session, request.record_id) != owner_id:
         raise LostRace
@@ -94,10 +97,17 @@ def judge_request(session: Session, request: TransferRequest) -> tuple[MemberFac
     """Ask every rule about a request; ``None`` where this very request has a row already (MOVE-3)."""
     if same_request_exists(session, request):
         return None
+    confidential_in_bulk = in_bulk.check(session, request)
     actor, record, new_owner = parties(session, request)
     policy = facts.policy(session, record.organization_id)
     role = rules.check_request(
-        actor, record, new_owner, request.options, policy, has_basis=request.basis_id is not None
+        actor,
+        record,
+        new_owner,
+        request.options,
+        policy,
+        has_basis=request.basis_id is not None,
+        confidential_in_bulk=confidential_in_bulk,
     )
     return actor, record, role
 
@@ -111,8 +121,10 @@ def open_transfer(session: Session, request: TransferRequest, at: datetime) -> N
         return
     actor, record, role = judged
     # Here, not with the rules: these are asked first by the service, before the texts are written.
-    _check_text(session, request.basis_id, actor, TextKind.BASIS)
-    _check_text(session, request.message_id, actor, TextKind.MESSAGE)
+    if request.bulk_id is None:
+        # A bulk's are those of its launch, whoever leads it since.
+        check_text(session, request.basis_id, actor, TextKind.BASIS)
+        check_text(session, request.message_id, actor, TextKind.MESSAGE)
     state = advance(TransferState.REQUESTED, TransferTrigger.OPEN, Facts(rules_pass=True))
     add_row(session, request, record, role, state, at)
     outbox.tell(
@@ -396,7 +408,7 @@ def _judge_leaving(
         raise Denied("ST-2")
     _leaving_state(transfer, trigger)
     rules.check_seen(transfer, command.seen_version)
-    _check_text(session, command.reason_id, actor, TextKind.REASON)
+    check_text(session, command.reason_id, actor, TextKind.REASON)
     return Judged(actor, transfer, role)
 
 
@@ -449,7 +461,7 @@ def _overriding(cancelled: log.Entry) -> list[log.Entry]:
     return [override, replace(cancelled, state_from=waiting)]
 
 
-def _check_text(session: Session, text_id: UUID | None, author: MemberFacts, kind: TextKind) -> None:
+def check_text(session: Session, text_id: UUID | None, author: MemberFacts, kind: TextKind) -> None:
     """Make sure that a text's id stands for what this person wrote for this purpose. Raises ``BadInput``."""
     if text_id is None:
         return
