@@ -24,6 +24,9 @@ class Backend(Protocol):
     def create(self) -> None:
         """Make the place for a database where there is none. Raises ``Unavailable``."""
 
+    def patient(self) -> "Backend":
+        """Give one that waits for as long as somebody else's upgrade takes."""
+
     def lock_for_upgrade(self, connection: Connection) -> None:
         """Be the only one who upgrades, until the commit."""
 

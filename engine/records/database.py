@@ -67,11 +67,12 @@ class Database:
         Raises ``Unavailable`` if it is newer, or if it is something else.
         """
         self._backend.create()
+        patient = self._backend.patient()
         with self._translated(writing=True):
-            with self.engine.connect() as connection:
+            with patient.engine.connect() as connection:
                 writer = connection.execution_options(**{WRITES: True})
                 with writer.begin():
-                    self._backend.lock_for_upgrade(writer)
+                    patient.lock_for_upgrade(writer)
                     if _found(writer) not in {None, *known_revisions()}:
                         raise Unavailable("database_newer")
                     # Loaded here: whoever only uses a database need not wait for Alembic.
@@ -79,6 +80,10 @@ class Database:
 
                     migrate(writer)
             # The next connection finds a database of ours: SQLite's then turns its write-ahead log on.
+            patient.engine.dispose()
+            with patient.engine.connect():
+                pass
+            patient.engine.dispose()
             self.close()
             self.check()
 

@@ -79,6 +79,10 @@ class PostgreSQL:
     def create(self) -> None:
         """Leave it to the administrators of the server, who give a database and its owner."""
 
+    def patient(self) -> "PostgreSQL":
+        """Give itself: the lock of an upgrade has a patience of its own."""
+        return self
+
     def lock_for_upgrade(self, connection: Connection) -> None:
         """Wait for another upgrade, and for those who still use what it changes."""
         connection.execute(text(f"SET LOCAL lock_timeout = '{_UPGRADE_SECONDS}s'"))

@@ -27,6 +27,8 @@ _OUTAGES = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
+#: How long somebody else's upgrade may take: all of it is one transaction, which others wait for.
+_UPGRADE_SECONDS = 60.0
 #: Waiting does not mend these.
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 #: A reader that tries to write is a mistake, not an outage.
@@ -47,6 +49,10 @@ class SQLite:
     def create(self) -> None:
         """Make an empty file for its owner alone, where there is none."""
         _create(self.file)
+
+    def patient(self) -> "SQLite":
+        """Give one that waits for as long as somebody else's upgrade takes."""
+        return SQLite(self.file, _UPGRADE_SECONDS)
 
     def lock_for_upgrade(self, connection: Connection) -> None:
         """The writer's lock does it."""

@@ -328,6 +328,19 @@ class TestUpgrade:
         new.check()
         new.close()
 
+    def test_waits_for_somebody_elses_upgrade_longer_than_for_a_writer(self, tmp_path: Path) -> None:
+        file = tmp_path / "passation.sqlite3"
+        with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            done = threading.Timer(0.5, other.rollback)
+            done.start()
+            database = Database(file, busy_seconds=0.05)
+            database.upgrade()
+            done.join()
+
+        database.check()
+        database.close()
+
     def test_several_processes_at_once(self, tmp_path: Path) -> None:
         file = tmp_path / "data" / "passation.sqlite3"
         go = tmp_path / "go"
