@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
 from engine.records.tables import (
+    Asking,
+    Event,
     FreeText,
     Holding,
     HoldingState,
@@ -57,15 +59,81 @@ def row(session: Session, transfer_id: UUID) -> Transfer:
     ).one()
 
 
-def mark_reminded(session: Session, transfer_id: UUID, sent: int) -> bool:
+def mark_reminded(session: Session, transfer_id: UUID, sent: int, now_sent: int | None = None) -> bool:
     """Count one reminder more if ``sent`` is still the number before it; say whether it was."""
     result = session.execute(
         update(Transfer)
         .where(Transfer.id == transfer_id, Transfer.reminders_sent == sent)
-        .values(reminders_sent=sent + 1)
+        .values(reminders_sent=sent + 1 if now_sent is None else now_sent)
         .execution_options(synchronize_session=False)
     )
     return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+def replace_asked(session: Session, row: Transfer, at: datetime) -> None:
+    """Remember who is asked now, before somebody else takes their place (OVR-1, VIS-12)."""
+    answer = answer_of(session, row)
+    session.execute(
+        insert(Asking).values(
+            transfer_id=row.id,
+            version=row.version,
+            member_id=row.to_id,
+            reassigned_by_id=row.reassigned_by_id,
+            asked_at=row.asked_at,
+            respond_by=row.respond_by,
+            answer=TransferState.CANCELLED if answer is None else answer[0],
+            answered_at=None if answer is None else answer[1],
+            ended_at=at,
+            reason_id=row.reason_id,
+            basis_id=row.basis_id,
+        )
+    )
+
+
+def answer_of(session: Session, row: Transfer) -> tuple[TransferState, datetime | None] | None:
+    """
+    Say how it ended for the one who is asked, as they are told it (VIS-12).
+
+    That they refused, and when; that the time was over; or that it was cancelled, where it came to wait for a
+    coordinator otherwise. ``None`` where they were asked until the end of the transfer, or still are.
+    """
+    query = select(Event.action, Event.at).where(
+        Event.transfer_id == row.id,
+        Event.at >= row.asked_at,
+        Event.outcome == "allowed",
+        Event.side.is_(None),
+    )
+    lines = session.execute(query).all()
+    if all(line.action != "transfer.escalate" for line in lines):
+        return None
+    refused = next((line.at for line in lines if line.action == "transfer.refuse"), None)
+    if refused is not None:
+        return TransferState.REFUSED, refused
+    expired = any(line.action == "transfer.expire" for line in lines)
+    return TransferState.EXPIRED if expired else TransferState.CANCELLED, None
+
+
+def asking_of(session: Session, transfer_id: UUID, member_id: UUID) -> Asking | None:
+    """Read when somebody was asked last, before somebody else took their place."""
+    query = select(Asking).where(Asking.transfer_id == transfer_id, Asking.member_id == member_id)
+    return session.scalars(query.order_by(Asking.version.desc()).limit(1)).one_or_none()
+
+
+def first_asked(session: Session, row: Transfer) -> tuple[UUID, UUID | None]:
+    """Say who was asked first, and with which legal basis."""
+    query = select(Asking).where(Asking.transfer_id == row.id).order_by(Asking.version).limit(1)
+    first = session.scalars(query).one_or_none()
+    return (row.to_id, row.basis_id) if first is None else (first.member_id, first.basis_id)
+
+
+def extend(session: Session, transfer_id: UUID, respond_by: datetime, **values: Any) -> None:  # noqa: ANN401
+    """Move the deadline of a pending transfer; an answer does not depend on it (MOVE-3)."""
+    session.execute(
+        update(Transfer)
+        .where(Transfer.id == transfer_id)
+        .values(respond_by=respond_by, **values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def mark_stuck(session: Session, transfer_id: UUID, cause: StuckCause | None) -> bool:
@@ -122,7 +190,10 @@ def of_member(
     )
     if not all_of_organization:
         asked = and_(Transfer.to_id == member_id, Transfer.state != TransferState.FAILED)
-        query = query.where(or_(Transfer.from_id == member_id, Transfer.asked_by_id == member_id, asked))
+        before = exists().where(Asking.transfer_id == Transfer.id, Asking.member_id == member_id)
+        query = query.where(
+            or_(Transfer.from_id == member_id, Transfer.asked_by_id == member_id, asked, before)
+        )
     if state is not None:
         query = query.where(Transfer.state == state)
     return session.scalars(query).all()
@@ -172,5 +243,6 @@ def sweep_texts(session: Session, before: datetime) -> int:
         )
     )
     restoring = exists().where(Restoration.reason_id == FreeText.id)
-    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used, ~restoring))
+    asking = exists().where(or_(Asking.reason_id == FreeText.id, Asking.basis_id == FreeText.id))
+    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used, ~restoring, ~asking))
     return result.rowcount if isinstance(result, CursorResult) else 0

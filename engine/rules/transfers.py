@@ -48,6 +48,7 @@ def check_request(
     policy: PolicyFacts,
     *,
     has_basis: bool,
+    insist: bool = False,
 ) -> Role:
     """
     Judge a request (ELIG-1 to ELIG-5, ELIG-8, ELIG-9) and say in which role it is asked.
@@ -60,8 +61,10 @@ def check_request(
     if record.open_transfer_id is not None:
         raise Denied("ELIG-1", "open_transfer")
     new_owner = check_new_owner(new_owner, record)
-    if not new_owner.accepts_records:
+    if not new_owner.accepts_records and role is not Role.COORDINATOR:
         raise Denied("ELIG-3", "not_accepting")
+    if not new_owner.accepts_records and not insist:
+        raise Denied("ELIG-3", "insist")
     if role is Role.COORDINATOR and new_owner.id == actor.id:
         raise Denied("ELIG-9")
     check_content(record, new_owner, options, policy, has_basis=has_basis)
@@ -128,6 +131,8 @@ def may_know(actor: MemberFacts, transfer: TransferFacts) -> bool:
         return False
     if actor.id == transfer.to_id and transfer.state is not TransferState.FAILED:
         return True
+    if actor.id in transfer.formerly_asked:
+        return True
     asked = actor.id == transfer.asked_by_id and transfer.asked_role in actor.roles
     return asked or actor.id == transfer.from_id or Role.COORDINATOR in actor.roles
 
@@ -142,13 +147,15 @@ def check_answer(actor: MemberFacts, transfer: TransferFacts, trigger: TransferT
     """Judge who accepts or refuses: the new owner and nobody else (ST-T/accept, ST-T/refuse)."""
     check_known(actor, transfer)
     if actor.id != transfer.to_id:
+        if actor.id in transfer.formerly_asked:
+            raise Denied(f"ST-T/{trigger}", "no_longer")
         raise Denied(f"ST-T/{trigger}", "not_new_owner")
     return Role.PRACTITIONER
 
 
 def check_cancel(actor: MemberFacts, transfer: TransferFacts) -> Role:
     """
-    Judge who cancels: the owner and who asked; a coordinator where the transfer waits for one (ST-T/cancel).
+    Judge who cancels: the owner, who asked, and any coordinator, for whom it is an override (ST-T/cancel).
 
     Raises ``Denied`` or ``NotFound``.
     """
@@ -157,7 +164,7 @@ def check_cancel(actor: MemberFacts, transfer: TransferFacts) -> Role:
         return Role.PRACTITIONER
     if actor.id == transfer.asked_by_id and actor.acts_as(transfer.asked_role):
         return transfer.asked_role
-    if transfer.state is TransferState.COORDINATOR_OVERRIDE and actor.acts_as(Role.COORDINATOR):
+    if actor.acts_as(Role.COORDINATOR):
         return Role.COORDINATOR
     raise Denied("ST-T/cancel", "not_asker")
 
@@ -195,5 +202,7 @@ def same_decision(actor_id: UUID, transfer: TransferFacts, trigger: TransferTrig
     }
     if trigger is TransferTrigger.CANCEL and actor_id == transfer.to_id:
         # What the new owner decided was a refusal.
+        return False
+    if trigger is TransferTrigger.ACCEPT and transfer.imposed:
         return False
     return transfer.decided_by_id == actor_id and transfer.state in recorded[trigger]

@@ -1,6 +1,7 @@
 """Eligibility, by an independent statement: all rules that a request breaks; the denial names one."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 import pytest
@@ -151,6 +152,8 @@ def test_elig_is_judged_again_at_the_hand_over(
 
 def _transfer(state: TransferState = TransferState.PENDING_ACCEPTANCE) -> TransferFacts:
     return TransferFacts(
+        respond_by=datetime(2026, 3, 16, tzinfo=UTC),
+        first_to_id=OTHER,
         id=TRANSFER,
         organization_id=HERE,
         record_id=uuid5(SPACE, "record"),
