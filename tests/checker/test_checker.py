@@ -108,6 +108,7 @@ def right(
         clinic.world.administrator, mistaken.holding, cause=RestorationCause.MISTAKE, reason="erreur"
     )
     _lose(clinic, ids)
+    _step_in(clinic, ids)
     ids["pending"] = clinic.ask()
     frozen = clinic.full_record()
     clinic.ask(record_id=frozen.record)
@@ -162,6 +163,23 @@ def _write(clinic: Clinic) -> UUID:
     desk.reactivate(owner, record)
     clinic.ask(record_id=record)
     return desk.share(owner, record, who, level=ShareLevel.READ, approval=True)
+
+
+def _step_in(clinic: Clinic, ids: dict[str, UUID]) -> None:
+    """Let a coordinator reassign, extend, impose and cancel."""
+    third = clinic.colleague()
+    ids["reassigned"] = clinic.ask(record_id=clinic.full_record().record)
+    assert clinic.reassign(ids["reassigned"], third).denied is None
+    assert clinic.extend(ids["reassigned"], timedelta(days=40)).denied is None
+    clinic.refuse(ids["reassigned"], by=third)
+    ids["imposed"] = clinic.ask(by=clinic.world.coordinator, record_id=clinic.full_record().record)
+    clinic.refuse(ids["imposed"])
+    clinic.remind(ids["imposed"], after=timedelta(days=4))
+    assert clinic.impose(ids["imposed"], third).state == "accepted"
+    again = clinic.ask(record_id=clinic.full_record().record)
+    assert clinic.impose(again).state == "accepted"
+    stopped = clinic.ask(record_id=clinic.full_record().record)
+    clinic.cancel(stopped, by=clinic.world.coordinator)
 
 
 def _lose(clinic: Clinic, ids: dict[str, UUID]) -> None:
