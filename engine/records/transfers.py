@@ -97,9 +97,14 @@ def answer_of(session: Session, row: Transfer) -> tuple[TransferState, datetime 
     That they refused, and when; that the time was over; or that it was cancelled, where it came to wait for a
     coordinator otherwise. ``None`` where they were asked until the end of the transfer, or still are.
     """
+    asked = select(func.coalesce(func.max(Event.seq), 0)).where(
+        Event.transfer_id == row.id,
+        Event.action.in_(["transfer.open", "transfer.reassign"]),
+        Event.outcome == "allowed",
+    )
     query = select(Event.action, Event.at).where(
         Event.transfer_id == row.id,
-        Event.at >= row.asked_at,
+        Event.seq > asked.scalar_subquery(),
         Event.outcome == "allowed",
         Event.side.is_(None),
     )

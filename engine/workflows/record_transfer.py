@@ -173,8 +173,8 @@ class RecordTransfer:
                 updates.append(BULK_ID.value_set(str(result.bulk_id)))
             if result.respond_by is not None:
                 updates.append(RESPOND_BY.value_set(result.respond_by))
-            elif before is not None and before.respond_by is not None:
-                # Nobody is asked any more.
+            elif result.is_open and before is not None and before.respond_by is not None:
+                # Nobody is asked while it waits for a coordinator.
                 updates.append(RESPOND_BY.value_unset())
             workflow.upsert_search_attributes(updates)
         self._describe()
