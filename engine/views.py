@@ -84,6 +84,60 @@ class HeldView(View):
     appointments: int
     #: Transfers that wait for a coordinator, where nobody else is one (ST-1).
     waiting: int
+    #: Records of members who are inactive already, where nobody else is a coordinator (ROLE-6).
+    left_records: int
+
+
+class RoleView(View):
+    """A member's role, given or taken; ``changed`` is false where it was so already (ROLE-2)."""
+
+    member: MemberView
+    role: Role
+    changed: bool
+    #: Transfers that wait for a coordinator and records of inactive members, where nobody else is one (ST-1).
+    waiting: int
+    left_records: int
+
+
+class PractitionerView(View):
+    """A practitioner as coordinators see them: who they are, and numbers (VIS-1)."""
+
+    id: UUID
+    first_name: str
+    last_name: str
+    email: str
+    title: str
+    #: Active records, institutional and confidential.
+    institutional: int
+    confidential: int
+    #: Open transfers that wait for their answer, and those of their records.
+    transfers_in: int
+    transfers_out: int
+    accepts_records: bool
+    #: Whether somebody must move their records: they are no longer active (ROLE-6).
+    inactive: bool
+
+    @property
+    def name(self) -> str:
+        """First and last name."""
+        return f"{self.first_name} {self.last_name}"
+
+
+class FoundRecordView(View):
+    """An institutional record that a coordinator looked for; a confidential one is never found (VIS-2)."""
+
+    id: UUID
+    number: str
+    title: str
+    #: The open transfer that freezes it, if there is one.
+    open_transfer_id: UUID | None
+
+
+class FoundRecordsView(View):
+    """What a search found, in order of number; ``more`` is how many were left out."""
+
+    records: list[FoundRecordView]
+    more: int
 
 
 class RestrictionView(View):

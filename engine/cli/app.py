@@ -13,6 +13,7 @@ from engine.cli import (
     appointment,
     audit,
     client,
+    coordinate,
     document,
     importing,
     invoice,
@@ -100,6 +101,7 @@ def build() -> typer.Typer:
     )
     group(app)
     operate.register(app)
+    coordinate.register(app)
     for name, commands in _GROUPS.items():
         group(commands)
         app.add_typer(commands, name=name, no_args_is_help=True)

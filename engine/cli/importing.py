@@ -20,17 +20,28 @@ app = typer.Typer()
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH…")]
 MaybeOwner = Annotated[str | None, typer.Option("--owner", metavar="EMAIL")]
 Source = Annotated[str, typer.Option("--source", metavar="NAME")]
+Seed = Annotated[int | None, typer.Option("--enrich", metavar="SEED", min=0)]
 
 
 @command(app, "fhir")
-def fhir(call: Call, paths: Paths, *, actor: As, owner: MaybeOwner = None, source: Source = "fhir") -> None:
+def fhir(
+    call: Call,
+    paths: Paths,
+    *,
+    actor: As,
+    owner: MaybeOwner = None,
+    source: Source = "fhir",
+    seed: Seed = None,
+) -> None:
     """Import FHIR R4 bundles."""
     from engine.fhir.importing import import_fhir
 
     actor_id = call.actor(actor)
     owner_id = None if owner is None else call.colleague(actor_id, owner)
     with _progress(call.language) as progress:
-        report = import_fhir(call.desk, actor_id, paths, owner_id=owner_id, source=source, progress=progress)
+        report = import_fhir(
+            call.desk, actor_id, paths, owner_id=owner_id, source=source, seed=seed, progress=progress
+        )
     kinds: dict[str, dict[str, Any]] = {
         kind: {
             "read": report.read[kind],
@@ -51,9 +62,19 @@ def fhir(call: Call, paths: Paths, *, actor: As, owner: MaybeOwner = None, sourc
         done = "import/done" if report.records else "import/nothing"
         told = {"patients": len(report.records), "before": report.imported_before}
         sys.stdout.write(label(done, call.language, **told) + "\n")
+        if seed is not None:
+            invented = label(
+                "import/invented", call.language, records=report.enriched, count=report.invented.total()
+            )
+            classes = ", ".join(
+                f"{label(f'class/{name}', call.language)} {count}"
+                for name, count in sorted(report.invented.items())
+            )
+            sys.stdout.write(f"{invented} {classes}".strip() + "\n")
         for name, found in (
             ("import/told_changed", report.changed),
             ("import/told_later", report.later),
+            ("import/told_in_use", range(report.in_use)),
         ):
             if found:
                 sys.stdout.write(label(name, call.language, count=len(found)) + "\n")
@@ -66,6 +87,9 @@ def fhir(call: Call, paths: Paths, *, actor: As, owner: MaybeOwner = None, sourc
         "changed": list(report.changed),
         "new_but_not_written": list(report.later),
         "resources": kinds,
+        "enriched": report.enriched,
+        "left_alone": report.in_use,
+        "invented": dict(report.invented),
     }
     call.answer(told, show)
 

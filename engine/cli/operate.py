@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from engine.cli.output import Page
 
 Ui = Annotated[bool, typer.Option("--ui/--no-ui")]
-Records = Annotated[int, typer.Option("--records", metavar="N", min=1)]
+Records = Annotated[int | None, typer.Option("--records", metavar="N", min=1)]
+FromFhir = Annotated[Path | None, typer.Option("--from-fhir", metavar="PATH")]
 Keep = Annotated[bool, typer.Option("--keep")]
 _RESULTS: Final = {True: "word/ok", False: "word/problem", None: "word/unchecked"}
 
@@ -47,11 +49,18 @@ def dev(call: Call, ui: Ui = True) -> None:
     raise typer.Exit(run_dev(call.settings, call.prepare, ready, ui=ui))
 
 
-def demo(call: Call, records: Records = 12, keep: Keep = False) -> None:
+def demo(call: Call, records: Records = None, keep: Keep = False, from_fhir: FromFhir = None) -> None:
     """Invent a clinic and watch records change hands."""
     from engine.cli.demo.command import run_demo
 
-    code = run_demo(call.settings, records=records, keep=keep, language=call.language, as_json=call.as_json)
+    code = run_demo(
+        call.settings,
+        records=records,
+        keep=keep,
+        language=call.language,
+        as_json=call.as_json,
+        from_fhir=from_fhir,
+    )
     raise typer.Exit(code)
 
 

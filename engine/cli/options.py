@@ -45,7 +45,8 @@ def _raw_data() -> "type[RawDataChoice]":
     return RawDataChoice
 
 
-def _roles() -> "type[Role]":
+def roles() -> "type[Role]":
+    """Give the vocabulary of roles."""
     from engine.states.choices import Role
 
     return Role
@@ -116,7 +117,7 @@ Until = Annotated[Any, typer.Option("--until", metavar="DATE", parser=_day)]
 BasisForAnybody = Annotated[bool, typer.Option("--basis-for-anybody")]
 Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1)]
 Purposes = Annotated[Any, typer.Option("--purpose", metavar=_PURPOSE_WORDS, parser=one_of(_purposes))]
-Roles = Annotated[list[Any] | None, typer.Option("--role", metavar=_ROLE_WORDS, parser=one_of(_roles))]
+Roles = Annotated[list[Any] | None, typer.Option("--role", metavar=_ROLE_WORDS, parser=one_of(roles))]
 Basis = Annotated[Any, typer.Option("--basis", metavar="verbal|written|exception", parser=one_of(_bases))]
 BasisOn = Annotated[Any | None, typer.Option("--basis-on", metavar="DATE", parser=_day)]
 BasisText = Annotated[str | None, typer.Option("--basis-text", metavar="TEXT")]

@@ -17,15 +17,18 @@ from rich.text import Text
 from engine.catalogue import label
 from engine.views import (
     ClassLine,
+    FoundRecordsView,
     HeldView,
     HoldView,
     ItemView,
     MemberView,
     OrganizationFactsView,
     PolicyView,
+    PractitionerView,
     PreviewView,
     RecordView,
     RestrictionView,
+    RoleView,
     TransferView,
 )
 
@@ -106,10 +109,41 @@ class Page:
         """Show what a member still holds, in counts."""
         found = harmless(found)
         self._heading("heading/held", name=found.member.name)
-        counts = found.model_dump(exclude={"member", "waiting"})
+        counts = found.model_dump(exclude={"member", "waiting", "left_records"})
         self.facts({self.words(f"held/{name}"): str(count) for name, count in counts.items()})
-        if found.waiting:
-            self.say("held/waiting", count=found.waiting)
+        self.waits(found)
+
+    def waits(self, found: HeldView | RoleView) -> None:
+        """Show what would wait for nobody, where the last coordinator goes (ST-1)."""
+        if found.waiting or found.left_records:
+            self.say("held/waiting", transfers=found.waiting, records=found.left_records)
+
+    def practitioners(self, found: Sequence[PractitionerView]) -> None:
+        """Show practitioners in numbers."""
+        numbers = ("institutional", "confidential_records", "transfers_out", "transfers_in")
+        table = self._table("name", "address", "professional_title", *numbers, "status")
+        for column in table.columns[3:-1]:
+            column.justify = "right"
+        for each in map(harmless, found):
+            words = [] if each.accepts_records else ["word/not_accepting"]
+            status = ["word/inactive_with_records"] if each.inactive else ["status/active", *words]
+            counts = (each.institutional, each.confidential, each.transfers_out, each.transfers_in)
+            table.add_row(
+                each.name, each.email, each.title, *map(str, counts), ", ".join(map(self.words, status))
+            )
+        self._print(table)
+
+    def found(self, found: FoundRecordsView) -> None:
+        """Show the records that a search found."""
+        found = harmless(found)
+        table = self._table("number", "title", "status", "id")
+        for record in found.records:
+            frozen = record.open_transfer_id is not None
+            status = self.words("word/frozen" if frozen else "status/active")
+            table.add_row(record.number, record.title, status, str(record.id))
+        self._print(table)
+        if found.more:
+            self.say("word/more_found", count=found.more)
 
     def restrictions(self, found: Sequence[RestrictionView]) -> None:
         """Show whom a client's records may not go to."""
@@ -134,7 +168,7 @@ class Page:
             {
                 "name": found.name,
                 "administrators": ", ".join(found.administrators),
-                "coordinators": ", ".join(found.coordinators),
+                "coordinators": ", ".join(found.coordinators) or self.words("word/no_coordinator"),
                 "members": self.words("word/members", active=found.members, inactive=found.inactive),
                 "language": found.language,
                 "time_zone": found.time_zone,

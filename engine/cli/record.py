@@ -26,6 +26,8 @@ ClientEmail = Annotated[str | None, typer.Option("--client-email", metavar="EMAI
 Number = Annotated[str | None, typer.Option("--number", metavar="NUMBER")]
 RecordEmail = Annotated[str | None, typer.Option("--email", metavar="EMAIL")]
 Colleague = Annotated[str, typer.Argument(metavar="EMAIL")]
+Words = Annotated[str, typer.Argument(metavar="WORDS")]
+OwnerEmail = Annotated[str, typer.Option("--owner", metavar="EMAIL")]
 Approval = Annotated[bool, typer.Option("--approval")]
 Consultation = Annotated[str | None, typer.Option("--reason", metavar="TEXT")]
 
@@ -66,6 +68,14 @@ def list_all(call: Call, actor: As) -> None:
     """List the records that the actor may look into."""
     records = call.desk.records(call.actor(actor))
     call.answer({"records": records}, lambda page: page.records(records))
+
+
+@command(app, "find")
+def find(call: Call, words: Words, *, actor: As, owner: OwnerEmail) -> None:
+    """Find a practitioner's record by title or number, to transfer it; a coordinator's command."""
+    actor_id = call.actor(actor)
+    found = call.desk.find_records(actor_id, call.colleague(actor_id, owner), words)
+    call.answer(found, lambda page: page.found(found))
 
 
 @command(app, "show")

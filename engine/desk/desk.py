@@ -1,6 +1,7 @@
 """The whole desk: what a practice does with the database alone."""
 
 from engine.desk.clients import ClientsDesk
+from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
 from engine.desk.importing import ImportDesk
@@ -11,11 +12,14 @@ from engine.desk.notes import NotesDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
+from engine.desk.roles import RolesDesk
 
 
 class Desk(
     PeopleDesk,
     MembersDesk,
+    RolesDesk,
+    CoordinatingDesk,
     ClientsDesk,
     RecordsDesk,
     NotesDesk,

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
+import rfc8785
 from sqlalchemy.orm import Session
 
-from engine.desk import eligibility
+from engine.desk import eligibility, unattended
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
-from engine.notices import outbox
-from engine.notices.outbox import NoticeKind
 from engine.records import facts, holders, people, reading, transfers
 from engine.records.tables import Member
 from engine.rules import people as people_rules
@@ -38,6 +37,8 @@ class MembersDesk(Commands):
 
         def do(command: Writing) -> MemberView:
             command.role = rules.check_administrator(command.actor)
+            if not roles:
+                raise BadInput("empty", field="role")
             command.subject_id = people.add_member(
                 command.session,
                 command.actor.organization_id,
@@ -49,7 +50,8 @@ class MembersDesk(Commands):
                 roles=roles,
                 now=command.now,
             )
-            return _view(command.session, command.subject_id)
+            command.counts = rfc8785.dumps({"role": dict.fromkeys(sorted(set(roles)), 1)}).decode()
+            return view(command.session, command.subject_id)
 
         return self._command(actor_id, "member.add", do)
 
@@ -67,7 +69,7 @@ class MembersDesk(Commands):
 
         def do(session: Session, actor: MemberFacts) -> HeldView:
             rules.check_administrator(actor)
-            return _held(session, _colleague(session, actor, member_id))
+            return _held(session, colleague(session, actor, member_id))
 
         return self._look(actor_id, "member.held", do)
 
@@ -81,7 +83,7 @@ class MembersDesk(Commands):
 
         def do(command: Writing) -> HeldView:
             command.role = rules.check_administrator(command.actor)
-            member = _colleague(command.session, command.actor, member_id)
+            member = colleague(command.session, command.actor, member_id)
             command.subject_id = member.id
             if not member.active:
                 raise BadInput("member_inactive")
@@ -92,9 +94,9 @@ class MembersDesk(Commands):
             found = _held(command.session, member)
             with eligibility.noticed(command, transfers.asked_of(command.session, member.id)):
                 people.change_member(command.session, member.id, active=False)
-            if found.waiting:
-                _tell_to_name_a_coordinator(command, others)
-            return found.model_copy(update={"member": _view(command.session, member.id)})
+            if member.acts_as(Role.COORDINATOR) or found.records:
+                unattended.tell_to_name_a_coordinator(command)
+            return found.model_copy(update={"member": view(command.session, member.id)})
 
         return self._command(actor_id, "member.deactivate", do, changed=member_id, changes_roles=True)
 
@@ -103,12 +105,12 @@ class MembersDesk(Commands):
 
         def do(command: Writing) -> MemberView:
             command.role = rules.check_administrator(command.actor)
-            member = _colleague(command.session, command.actor, member_id)
+            member = colleague(command.session, command.actor, member_id)
             command.subject_id = member.id
             if member.active:
                 raise BadInput("member_active")
             people.change_member(command.session, member.id, active=True)
-            return _view(command.session, member.id)
+            return view(command.session, member.id)
 
         return self._command(actor_id, "member.activate", do, changed=member_id, changes_roles=True)
 
@@ -117,11 +119,11 @@ class MembersDesk(Commands):
 
         def do(command: Writing) -> MemberView:
             command.role = rules.check_administrator(command.actor)
-            member = _colleague(command.session, command.actor, member_id)
+            member = colleague(command.session, command.actor, member_id)
             command.subject_id = member.id
             with eligibility.noticed(command, transfers.asked_of(command.session, member.id)):
                 people.change_member(command.session, member.id, title=title)
-            return _view(command.session, member.id)
+            return view(command.session, member.id)
 
         return self._command(actor_id, "member.title", do, changed=member_id)
 
@@ -132,37 +134,31 @@ class MembersDesk(Commands):
             command.role = people_rules.check_declare(command.actor)
             command.subject_id = actor_id
             people.change_member(command.session, actor_id, accepts_records=accepts)
-            return _view(command.session, actor_id)
+            return view(command.session, actor_id)
 
         return self._command(actor_id, "member.accepts", do, changed=actor_id)
 
 
-def _colleague(session: Session, actor: MemberFacts, member_id: UUID) -> MemberFacts:
+def colleague(session: Session, actor: MemberFacts, member_id: UUID) -> MemberFacts:
+    """Read a member of the actor's own organization. Raises ``NotFound`` for anybody else's (VIS-8)."""
     found = facts.member(session, member_id)
     if found is None or found.organization_id != actor.organization_id:
         raise NotFound("colleague")
     return found
 
 
-def _view(session: Session, member_id: UUID) -> MemberView:
+def view(session: Session, member_id: UUID) -> MemberView:
+    """Show a member as they are now."""
     found = facts.member(session, member_id)
     row = session.get_one(Member, member_id, populate_existing=True)
     return reading.member_view(row, sorted(found.roles) if found else [])
 
 
 def _held(session: Session, member: MemberFacts) -> HeldView:
-    coordinators = holders.others_in_role(session, member.organization_id, Role.COORDINATOR, but=member.id)
-    last = member.acts_as(Role.COORDINATOR) and not coordinators
+    lost = unattended.without(session, member)
     return HeldView(
-        member=_view(session, member.id),
-        waiting=len(holders.waiting(session, member.organization_id)) if last else 0,
+        member=view(session, member.id),
+        waiting=lost.transfers,
+        left_records=lost.records,
         **holders.held(session, member.id, datetime.now(UTC)),
     )
-
-
-def _tell_to_name_a_coordinator(command: Writing, administrators: Sequence[UUID]) -> None:
-    """While something waits and nobody coordinates, the administrators are told to name somebody (ST-1)."""
-    for transfer_id in holders.waiting(command.session, command.actor.organization_id):
-        cause_id = uuid5(transfer_id, f"unattended/{command.now.isoformat()}")
-        cause = outbox.Cause(command.actor.organization_id, transfer_id, cause_id, command.now)
-        outbox.tell(command.session, NoticeKind.NAME_COORDINATOR, administrators, cause, but=command.actor.id)

@@ -10,9 +10,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from engine.desk.desk import Desk
+from engine.desk.importing import Enriched
 from engine.errors import BadInput
+from engine.fhir.enriching import Enricher
 from engine.fhir.index import PEOPLE, Index, Key, read_all
 from engine.fhir.mapping import Mapper
+from engine.records.enriching import Overlay
 
 #: What bundles may refer to as ``urn:uuid:`` without its type.
 _SOURCE: Final = "fhir"
@@ -35,6 +38,11 @@ class Report:
     changed: dict[str, None] = field(default_factory=dict)
     #: Resources that are new for a record which was imported before; not written.
     later: dict[str, None] = field(default_factory=dict)
+    #: What was overlaid because it was invented, by class, and on how many records.
+    invented: Counter[str] = field(default_factory=Counter)
+    enriched: int = 0
+    #: Records that were not overlaid: somebody works with them.
+    in_use: int = 0
     #: What was imported before and is the same; a resource may be in several records.
     same: set[Key] = field(default_factory=set)
 
@@ -46,10 +54,13 @@ def import_fhir(
     *,
     owner_id: UUID | None = None,
     source: str = _SOURCE,
+    seed: int | None = None,
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _all: None,
 ) -> Report:
     """
     Import the patients of FHIR R4 files into the actor's organization.
+
+    With a seed, each record is overlaid once with what is invented for trials.
 
     Raises ``BadInput`` before anything is written, ``Denied`` ROLE-4. What was imported before is left alone,
     so that a run that was killed is simply run again.
@@ -63,7 +74,7 @@ def import_fhir(
         lambda done, total: progress("reading", done, total),
     )
     try:
-        return _write(desk, actor_id, index, owner_id, source, now, progress)
+        return _write(desk, actor_id, index, owner_id, source, seed, now, progress)
     finally:
         index.close()
 
@@ -78,37 +89,42 @@ def _write(
     index: Index,
     owner_id: UUID | None,
     source: str,
+    seed: int | None,
     now: datetime,
     progress: Callable[[str, int, int], None],
 ) -> Report:
     reader = desk.reader(actor_id)
     mapper = Mapper(index, source, ZoneInfo(reader.time_zone), reader.language, now)
+    enricher = None if seed is None else Enricher(source, seed, reader.language, now)
     report = Report(files=index.files, read=index.read)
     there = desk.imported(actor_id, source, index.of_patient)
     waiting = [patient for patient in index.of_patient if patient not in there]
     if owner_id is None:
         _check_owners(desk, actor_id, index, mapper, source, waiting)
-    used: set[str] = set()
+    used: set[Key] = set()
     for done, patient in enumerate(index.of_patient):
         progress("writing", done, len(index.of_patient))
-        if patient in there:
+        overlay = None if enricher is None else enricher.overlay(patient)
+        parcel = None if patient in there else mapper.parcel(patient)
+        written = None if parcel is None else desk.import_patient(actor_id, parcel, owner_id, overlay)
+        if parcel is None or written is None:
             _compare(desk, actor_id, index, source, patient, report)
-            continue
-        parcel = mapper.parcel(patient)
-        written = desk.import_patient(actor_id, parcel, owner_id)
-        if written is None:
-            _compare(desk, actor_id, index, source, patient, report)
+            if overlay is not None:
+                _enrich(desk, actor_id, overlay, report)
             continue
         report.records.append(written.number)
         report.members += len(written.members)
         report.became["Patient"].update(["record", "client"])
-        used |= {person.resource_id for person in parcel.people}
+        used |= {person.key for person in parcel.people}
         for thing in parcel.things:
             report.became[thing.source[0]][thing.became.value] += 1
+        if written.invented is not None:
+            report.enriched += 1
+            report.invented.update(written.invented)
     progress("writing", len(index.of_patient), len(index.of_patient))
     if used:
         report.became["Practitioner"]["member"] = len(used)
-    people = [key for key in index.lines if key[0] == "Practitioner" and key[1] not in used]
+    people = [key for key in index.lines if key[0] == "Practitioner" and key not in used]
     _count_skipped(index, report, used, set(desk.imported(actor_id, source, people)))
     return report
 
@@ -123,7 +139,16 @@ def _check_owners(
             line = index.lines[patient]
             raise BadInput("fhir_no_owner", file=line.file, entry=line.entry, resource="/".join(patient))
         owners[owner] = None
-    desk.check_import_owners(actor_id, source, [mapper.person(owner) for owner in owners])
+    here = [mapper.person(owner) for owner in owners if owner not in index.earlier]
+    desk.check_import_owners(actor_id, source, here, [owner for owner in owners if owner in index.earlier])
+
+
+def _enrich(desk: Desk, actor_id: UUID, overlay: Overlay, report: Report) -> None:
+    """Overlay what was imported before."""
+    ended, counts = desk.enrich_patient(actor_id, overlay)
+    report.enriched += ended is Enriched.DONE
+    report.in_use += ended is Enriched.IN_USE
+    report.invented.update(counts)
 
 
 def _compare(desk: Desk, actor_id: UUID, index: Index, source: str, patient: Key, report: Report) -> None:
@@ -134,28 +159,33 @@ def _compare(desk: Desk, actor_id: UUID, index: Index, source: str, patient: Key
     for key in keys:
         if key not in before:
             report.later["/".join(key)] = None
-        elif before[key][0] != index.sha256(key):
+        elif before[key][0] not in {index.sha256(key), None}:
             report.changed["/".join(key)] = None
         else:
             report.same.add(key)
 
 
-def _count_skipped(index: Index, report: Report, used: set[str], before: set[Key]) -> None:
+def _count_skipped(index: Index, report: Report, used: set[Key], before: set[Key]) -> None:
+    report.later |= {"/".join(key): None for key, reason in index.skipped.items() if reason == "later"}
     for reason, names in (("changed", report.changed), ("later", report.later)):
         for name in names:
             report.skipped[name.partition("/")[0]][reason] += 1
     for key in report.same:
         report.skipped[key[0]]["before"] += 1
     for key, reason in index.skipped.items():
+        if reason == "later":
+            continue
         report.skipped[key[0]][reason] += 1
     for key in index.lines:
         if key[0] in PEOPLE:
-            practitioner = (
-                key if key[0] == "Practitioner" else index.practitioner({"reference": "/".join(key)})
-            )
-            if practitioner in before:
-                report.skipped[key[0]]["before"] += 1
-            elif practitioner is None or practitioner[1] not in used:
-                report.skipped[key[0]]["not_referred"] += 1
-            elif key[0] == "PractitionerRole":
-                report.became[key[0]]["member"] += 1
+            _count_person(index, report, key, used, before)
+
+
+def _count_person(index: Index, report: Report, key: Key, used: set[Key], before: set[Key]) -> None:
+    practitioner = key if key[0] == "Practitioner" else index.practitioner({"reference": "/".join(key)})
+    if practitioner in before:
+        report.skipped[key[0]]["before"] += 1
+    elif practitioner not in used:
+        report.skipped[key[0]]["not_referred"] += 1
+    elif key[0] == "PractitionerRole":
+        report.became[key[0]]["member"] += 1

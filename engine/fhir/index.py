@@ -64,6 +64,8 @@ class Index:
     last_practitioner: dict[Key, Key] = field(default_factory=dict)
     #: For each practitioner, the roles that name them.
     roles: dict[Key, list[Key]] = field(default_factory=lambda: defaultdict(list))
+    #: What the input refers to and an earlier import brought.
+    earlier: set[Key] = field(default_factory=set)
     files: int = 0
     _urls: dict[str, Key] = field(default_factory=dict)
     _identifiers: dict[tuple[str, str | None, str], set[Key]] = field(
@@ -71,6 +73,8 @@ class Index:
     )
     _numbers: dict[str, int] = field(default_factory=dict)
     _targets: list[Key | None] = field(default_factory=list)
+    #: Numbers of the references to patients whom an earlier import brought.
+    _of_before: set[int] = field(default_factory=set)
     _encounters: list[tuple[Key, datetime, list[str]]] = field(default_factory=list)
     _spool: Any = field(default_factory=_spool)
 
@@ -153,8 +157,10 @@ class Index:
         return self._target(reference) if isinstance(reference, str) else None
 
     def practitioner(self, reference: Any) -> Key | None:  # noqa: ANN401 - what a resource says
-        """Find the practitioner that a reference leads to, directly or by one of their roles."""
+        """Find the practitioner that a reference leads to: directly, by a role, or imported before."""
         found = self.resolve(reference)
+        if found is None and isinstance(reference, dict):
+            found = self._earlier(reference.get("reference"))
         if found is not None and found[0] == "PractitionerRole":
             found = self.resolve(self.resource(found).get("practitioner"))
         return found if found is not None and found[0] == "Practitioner" else None
@@ -210,30 +216,36 @@ class Index:
         conditional = _CONDITIONAL.fullmatch(reference)
         if conditional is not None:
             return self._one(conditional[1], conditional[2], conditional[3])
-        named = _RELATIVE.fullmatch(_VERSION.sub("", reference))
-        if named is not None and (named[1], named[2]) in self.lines:
-            return named[1], named[2]
-        return None
+        named = _named(reference)
+        return named if named in self.lines else None
+
+    def _earlier(self, reference: Any) -> Key | None:  # noqa: ANN401 - what a resource says
+        named = _named(reference) if isinstance(reference, str) else None
+        return named if named in self.earlier else None
 
     def _refuse_dangling(self, imported: Callable[[Iterable[Key]], Iterable[Key]]) -> None:
         texts = list(self._numbers)
         missing = {number for number, target in enumerate(self._targets) if target is None}
-        named: dict[int, Key] = {}
-        for number in missing:
-            found = _RELATIVE.fullmatch(_VERSION.sub("", texts[number]))
-            if found is not None:
-                named[number] = found[1], found[2]
-        before = set(imported(named.values()))
-        nowhere = {number for number in missing if number not in named or named[number] not in before}
+        named = {number: key for number in missing if (key := _named(texts[number])) is not None}
+        self.earlier = set(imported(named.values()))
+        nowhere = {number for number in missing if named.get(number) not in self.earlier}
         if not nowhere:
             return
         for line in self.lines.values():
-            if not nowhere.isdisjoint(line.references):
-                raise BadInput(
-                    "fhir_reference", file=line.file, entry=line.entry, resource="/".join(line.key)
-                )
+            found = next((number for number in line.references if number in nowhere), None)
+            if found is not None:
+                name = "/".join(line.key)
+                if found in named:
+                    raise BadInput("fhir_reference", file=line.file, entry=line.entry, resource=name)
+                # What is named otherwise than by type and id has a meaning inside one import only.
+                raise BadInput("fhir_reference_inside", file=line.file, entry=line.entry, resource=name)
 
     def _find_patients(self) -> None:
+        self._of_before = {
+            number
+            for number, text in enumerate(self._numbers)
+            if self._targets[number] is None and (_named(text) or ("",))[0] == "Patient"
+        }
         for line in self.lines.values():
             if line.key[0] == "Patient":
                 line.patient = line.key
@@ -255,6 +267,9 @@ class Index:
         subject = None if line.subject is None else self._targets[line.subject]
         if subject is not None and subject[0] == "Patient":
             line.patient = subject
+            return
+        if line.subject in self._of_before:
+            self.skipped[line.key] = "later"
             return
         found = {target for number in line.references if (target := self._targets[number]) is not None}
         patients = {target for target in found if target[0] == "Patient"}
@@ -332,6 +347,12 @@ def read_all(
 def listed(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - what a resource says
     """Give the objects of a list, whatever stands there."""
     return [inner for inner in value if isinstance(inner, dict)] if isinstance(value, list) else []
+
+
+def _named(reference: str) -> Key | None:
+    """Give what a reference of the form Type/id names, be it behind an address or of one version."""
+    found = _RELATIVE.fullmatch(_VERSION.sub("", reference))
+    return None if found is None else (found[1], found[2])
 
 
 def _identifiers(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:

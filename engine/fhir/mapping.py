@@ -62,7 +62,7 @@ class Mapper:
         things = [thing for key in index.of_patient[patient] for thing in self._things(key)]
         owner = index.last_practitioner.get(patient)
         needed = {thing.author for thing in things if thing.author is not None}
-        needed |= set() if owner is None else {owner[1]}
+        needed |= set() if owner is None else {owner}
         begun = [thing.at for thing in things if thing.at is not None and thing.became is Became.APPOINTMENT]
         return Parcel(
             source=self._source,
@@ -73,8 +73,9 @@ class Mapper:
             language=_language(resource, self._language),
             title=label("import/title", self._language),
             opened_on=min(begun).astimezone(self._zone).date() if begun else None,
-            owner=None if owner is None else owner[1],
-            people=[self.person(("Practitioner", resource_id)) for resource_id in sorted(needed)],
+            owner=owner,
+            people=[self.person(key) for key in sorted(needed - index.earlier)],
+            earlier=sorted(needed & index.earlier),
             things=things,
         )
 
@@ -90,7 +91,7 @@ class Mapper:
         first, last = _names(resource)
         stands_in = hashlib.sha256(f"{self._source}/{key[1]}".encode()).hexdigest()[:16]
         return Person(
-            resource_id=key[1],
+            key=key,
             sha256=self._index.sha256(key),
             email=next(filter(None, (_email(found) for found in [resource, *roles])), None),
             made_email=f"practitioner-{stands_in}@import.invalid",
@@ -120,7 +121,7 @@ class Mapper:
             columns=document_columns(f"{key[0]}-{key[1]}.json", JSON, confidential=key[0] in _BILLING),
         )
 
-    def _own(self, key: Key, resource: Any, author: str | None, at: datetime | None) -> Iterator[Thing]:  # noqa: ANN401 - JSON
+    def _own(self, key: Key, resource: Any, author: Key | None, at: datetime | None) -> Iterator[Thing]:  # noqa: ANN401 - JSON
         match key[0]:
             case "DocumentReference" | "DiagnosticReport":
                 yield from self._attachments(key, resource, author, at)
@@ -146,7 +147,7 @@ class Mapper:
         return Thing(became=became, source=key, sha256=self._index.sha256(key), **more)
 
     def _attachments(
-        self, key: Key, resource: dict[str, Any], author: str | None, at: datetime | None
+        self, key: Key, resource: dict[str, Any], author: Key | None, at: datetime | None
     ) -> Iterator[Thing]:
         for part, attachment in _attachments(key, resource):
             body = checking.unpack(attachment["data"])
@@ -177,7 +178,7 @@ class Mapper:
             del attachment["data"]
         return canonical.write(resource)
 
-    def _appointment(self, key: Key, resource: Any, period: Any, author: str | None) -> Iterator[Thing]:  # noqa: ANN401 - JSON
+    def _appointment(self, key: Key, resource: Any, period: Any, author: Key | None) -> Iterator[Thing]:  # noqa: ANN401 - JSON
         if not isinstance(period, dict) or resource.get("status") not in _STANDS or author is None:
             return
         starts, ends = (checking.instant(period.get(word), self._zone) for word in ("start", "end"))
@@ -206,14 +207,14 @@ class Mapper:
         }
         yield self._thing(Became.INVOICE, key, at=at, columns=columns)
 
-    def _author(self, resource: dict[str, Any]) -> str | None:
+    def _author(self, resource: dict[str, Any]) -> Key | None:
         for word in _AUTHORS:
             found = resource.get(word)
             for reference in listed(found if isinstance(found, list) else [found]):
                 for named in (reference, *(reference.get(inner) for inner in ("individual", "actor"))):
                     practitioner = self._index.practitioner(named) if isinstance(named, dict) else None
                     if practitioner is not None:
-                        return practitioner[1]
+                        return practitioner
         return None
 
     def _at(self, resource: dict[str, Any]) -> datetime | None:

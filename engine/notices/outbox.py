@@ -36,23 +36,31 @@ class NoticeKind(StrEnum):
     RESTORED = "restored"
     LOST_ELIGIBILITY = "lost_eligibility"
     NAME_COORDINATOR = "name_coordinator"
+    ROLE_GRANTED = "role_granted"
+    ROLE_REVOKED = "role_revoked"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a notice comes from: whose organization, which transfer, which command, when."""
+    """What a notice comes from: whose organization, which transfer if it is one, which command, when."""
 
     organization_id: UUID
-    transfer_id: UUID
+    transfer_id: UUID | None
     command_id: UUID
     at: datetime
 
 
 def tell(
-    session: Session, kind: NoticeKind, members: Iterable[UUID], cause: Cause, *, but: UUID | None
+    session: Session,
+    kind: NoticeKind,
+    members: Iterable[UUID],
+    cause: Cause,
+    *,
+    but: UUID | None,
+    about: UUID | None = None,
 ) -> None:
-    """Write one notice for each member, once, except the one who acted."""
+    """Write one notice for each member, once, except who acted; ``about`` the transfer unless it is said."""
     recipients = sorted({member for member in members if member != but})
     if not recipients:
         return
@@ -66,7 +74,7 @@ def tell(
                 "transfer_id": cause.transfer_id,
                 "recipient_id": recipient,
                 "member_id": recipient,
-                "subject_id": cause.transfer_id,
+                "subject_id": about or cause.transfer_id,
                 "created_at": cause.at,
             }
             for recipient in recipients

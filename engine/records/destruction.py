@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from engine.records import facts, locks
+from engine.records import facts, imported, locks
 from engine.records.classes import items
 from engine.records.tables import (
     Appointment,
@@ -227,6 +227,7 @@ def destroy(session: Session, holding_id: UUID, now: datetime) -> Destroyed | No
             session.execute(delete(model).where(model.holding_id == holding_id, model.item_id.in_(gone)))
     _forget(session, row.record_id, found.organization_id, row.closed_by_id)
     _forget_forms(session, row.record_id)
+    imported.forget(session, row.record_id)
     return Destroyed(
         holding_id=holding_id,
         record_id=row.record_id,

@@ -2,53 +2,38 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import exists, insert, select, tuple_, update
+from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from engine.errors import BadInput
-from engine.records import people, writing
+from engine.records import imported, people, writing
+from engine.records.imported import Key
 from engine.records.tables import (
-    Appointment,
     AppointmentState,
     Became,
     Content,
-    Document,
     Holding,
-    Imported,
-    Invoice,
     Member,
-    Memo,
-    Note,
     NoteState,
-    Profile,
-    RawDatum,
     Record,
-    Task,
 )
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts
 from engine.states.choices import Role
-
-#: How many rows one statement writes or asks for.
-_AT_ONCE: Final = 500
-#: A resource of the other system: its type and its id there.
-Key = tuple[str, str]
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """A practitioner of the other system."""
 
-    resource_id: str
-    sha256: str
+    key: Key
+    sha256: str | None
     email: str | None
     #: Stands in for an address that is missing or somebody else's.
     made_email: str
@@ -66,11 +51,11 @@ class Thing:
     became: Became
     source: Key
     #: Of the resource's canonical JSON.
-    sha256: str
+    sha256: str | None
     #: Tells the items of one resource apart.
     part: str = ""
-    #: The practitioner who wrote it, by their id in the other system; the owner where there is none.
-    author: str | None = None
+    #: The practitioner of the other system who wrote it; the owner where there is none.
+    author: Key | None = None
     at: datetime | None = None
     body: bytes | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
@@ -89,8 +74,10 @@ class Parcel:
     title: str
     opened_on: date | None
     #: Who will be responsible: a practitioner of the other system, unless a member was named.
-    owner: str | None
+    owner: Key | None
     people: Sequence[Person]
+    #: Practitioners whom it needs and who came with an earlier import.
+    earlier: Sequence[Key]
     things: Sequence[Thing]
 
 
@@ -102,69 +89,31 @@ class Written:
     number: str
     members: Sequence[UUID]
     counts: Mapping[str, int]
-
-
-def known(
-    session: Session, organization_id: UUID, source: str, keys: Iterable[Key]
-) -> dict[Key, tuple[str, frozenset[Became]]]:
-    """Say which resources were imported before, with their digest then and what they became."""
-    found: dict[Key, tuple[str, frozenset[Became]]] = {}
-    wanted = iter(sorted(set(keys)))
-    while some := list(islice(wanted, _AT_ONCE)):
-        rows = session.execute(
-            select(Imported.resource_type, Imported.resource_id, Imported.sha256, Imported.became).where(
-                Imported.organization_id == organization_id,
-                Imported.source == source,
-                tuple_(Imported.resource_type, Imported.resource_id).in_(some),
-            )
-        )
-        for kind, resource_id, sha256, became in rows:
-            before = found.get((kind, resource_id), (sha256, frozenset()))
-            found[kind, resource_id] = (sha256, before[1] | {became})
-    return found
-
-
-def member_of(session: Session, organization_id: UUID, source: str, resource_id: str) -> UUID | None:
-    """Find the member that a practitioner of the other system became."""
-    return session.scalar(
-        select(Imported.became_id).where(
-            Imported.organization_id == organization_id,
-            Imported.source == source,
-            Imported.resource_type == "Practitioner",
-            Imported.resource_id == resource_id,
-            Imported.became == Became.MEMBER,
-        )
-    )
+    #: What was overlaid, by class, if that was wished.
+    invented: Mapping[str, int] | None = None
 
 
 def existing_member(session: Session, organization_id: UUID, source: str, person: Person) -> UUID | None:
     """Find the member that a practitioner is already: imported before, or known by their own address."""
-    before = member_of(session, organization_id, source, person.resource_id)
+    before = imported.became(session, organization_id, source, person.key, Became.MEMBER)
     if before is not None or person.email is None:
         return before
     member = select(Member.id).where(Member.organization_id == organization_id, Member.email == person.email)
     # An address that two practitioners share is no proof that they are one person.
-    somebody_else = exists().where(Imported.became == Became.MEMBER, Imported.became_id == Member.id)
-    return session.scalar(member.where(~somebody_else))
+    return session.scalar(member.where(~imported.is_of_import(Member.id)))
 
 
 def add_person(
     session: Session, organization_id: UUID, source: str, person: Person, now: datetime
 ) -> tuple[UUID, bool]:
     """Give the member that a practitioner is, and whether they are new here."""
-    before = member_of(session, organization_id, source, person.resource_id)
+    before = imported.became(session, organization_id, source, person.key, Became.MEMBER)
     if before is not None:
         return before, False
     found = existing_member(session, organization_id, source, person)
     member_id = found or _new_member(session, organization_id, person, now)
-    _remember(
-        session,
-        organization_id,
-        source,
-        now,
-        None,
-        [(("Practitioner", person.resource_id), Became.MEMBER, member_id, person.sha256)],
-    )
+    line = (person.key, person.sha256, Became.MEMBER, member_id)
+    imported.remember(session, organization_id, source, now, None, [line])
     return member_id, found is None
 
 
@@ -191,7 +140,7 @@ def write_parcel(
     session: Session,
     owner: MemberFacts,
     parcel: Parcel,
-    authors: Mapping[str, UUID],
+    authors: Mapping[Key, UUID],
     now: datetime,
 ) -> tuple[UUID, str, Counter[str]]:
     """Write a client, their record and every item; give the record, its number and counts by class."""
@@ -211,17 +160,11 @@ def write_parcel(
         opened_on=parcel.opened_on,
         now=now,
     )
-    _remember(
-        session,
-        organization_id,
-        parcel.source,
-        now,
-        record_id,
-        [
-            (parcel.patient, Became.CLIENT, client_id, parcel.sha256),
-            (parcel.patient, Became.RECORD, record_id, parcel.sha256),
-        ],
-    )
+    lines = [
+        (parcel.patient, parcel.sha256, Became.CLIENT, client_id),
+        (parcel.patient, parcel.sha256, Became.RECORD, record_id),
+    ]
+    imported.remember(session, organization_id, parcel.source, now, record_id, lines)
     holding = writing.live_holding(session, record_id)
     counts = write_things(
         session, holding, parcel.source, parcel.things, authors, client_id=client_id, now=now
@@ -235,7 +178,7 @@ def write_things(
     holding: Holding,
     source: str,
     things: Sequence[Thing],
-    authors: Mapping[str, UUID],
+    authors: Mapping[Key, UUID],
     *,
     client_id: UUID | None,
     now: datetime,
@@ -252,7 +195,7 @@ def write_things(
             holding.id, f"{source}/{thing.source[0]}/{thing.source[1]}/{thing.became}/{thing.part}"
         )
         row = dict(thing.columns) | {"organization_id": organization_id, "created_at": thing.at or now}
-        model = _MODELS[thing.became]
+        model = imported.MODELS[thing.became]
         if thing.became is Became.APPOINTMENT:
             # A collaborator's appointment belongs to the record itself, the owner's to the holding.
             of_owner = author_id == holding.owner_id
@@ -270,44 +213,39 @@ def write_things(
         if thing.body is not None:
             row |= {"author_id": author_id, "sha256": digests[thing.body]}
         rows.setdefault(model, []).append(row)
-        counts[_class_of(thing, row, now)] += 1
-        remembered.append((thing.source, thing.became, item_id, thing.sha256))
+        # What is its author's alone is in no count (VIS-6).
+        if not row.get("author_only"):
+            counts[_class_of(thing, row, now)] += 1
+        remembered.append((thing.source, thing.sha256, thing.became, item_id))
     for model, written in rows.items():
-        for some in _some(written):
+        for some in imported.in_turns(written):
             session.execute(insert(model), some)
-    _remember(session, organization_id, source, now, holding.record_id, remembered)
+    imported.remember(session, organization_id, source, now, holding.record_id, remembered)
     return counts
 
 
-_MODELS: Final[Mapping[Became, type[Any]]] = {
-    Became.NOTE: Note,
-    Became.DOCUMENT: Document,
-    Became.RAW_DATA: RawDatum,
-    Became.PROFILE: Profile,
-    Became.INVOICE: Invoice,
-    Became.TASK: Task,
-    Became.MEMO: Memo,
-    Became.APPOINTMENT: Appointment,
-}
-
-
-def note_columns(*, signed_at: datetime | None, confidential: bool = False) -> dict[str, Any]:
-    """Give what a note has of its own: signed, or a draft."""
+def note_columns(
+    *, signed_at: datetime | None, confidential: bool = False, author_only: bool = False, waits: bool = False
+) -> dict[str, Any]:
+    """Give what a note has of its own: a draft, or signed, be it with the owner's approval yet or not."""
+    signed = NoteState.WAITING_APPROVAL if waits else NoteState.SIGNED
     return {
-        "state": NoteState.DRAFT if signed_at is None else NoteState.SIGNED,
+        "state": NoteState.DRAFT if signed_at is None else signed,
         "confidential": confidential,
-        "author_only": False,
+        "author_only": author_only,
         "signed_at": signed_at,
     }
 
 
-def document_columns(name: str, media_type: str, *, confidential: bool = False) -> dict[str, Any]:
+def document_columns(
+    name: str, media_type: str, *, confidential: bool = False, author_only: bool = False
+) -> dict[str, Any]:
     """Give what a document has of its own. Raises ``BadInput`` for a name of several lines."""
     return {
         "name": writing.line_of(name, "name"),
         "media_type": media_type,
         "confidential": confidential,
-        "author_only": False,
+        "author_only": author_only,
     }
 
 
@@ -334,7 +272,7 @@ def _keep(session: Session, organization_id: UUID, bodies: Iterable[bytes]) -> d
     """Keep bytes once an organization, and give their digests."""
     digests = {body: hashlib.sha256(body).hexdigest() for body in bodies}
     bodies_of = {sha256: body for body, sha256 in digests.items()}
-    for some in _some(sorted(bodies_of)):
+    for some in imported.in_turns(sorted(bodies_of)):
         there = set(
             session.scalars(
                 select(Content.sha256).where(
@@ -350,37 +288,6 @@ def _keep(session: Session, organization_id: UUID, bodies: Iterable[bytes]) -> d
         if missing:
             session.execute(insert(Content), missing)
     return digests
-
-
-def _remember(
-    session: Session,
-    organization_id: UUID,
-    source: str,
-    now: datetime,
-    record_id: UUID | None,
-    lines: Sequence[tuple[Key, Became, UUID, str]],
-) -> None:
-    rows = [
-        {
-            "organization_id": organization_id,
-            "source": source,
-            "resource_type": kind,
-            "resource_id": resource_id,
-            "became": became,
-            "became_id": became_id,
-            "record_id": record_id,
-            "sha256": sha256,
-            "imported_at": now,
-        }
-        for (kind, resource_id), became, became_id, sha256 in lines
-    ]
-    for some in _some(rows):
-        session.execute(insert(Imported), some)
-
-
-def _some(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(rows), _AT_ONCE):
-        yield rows[start : start + _AT_ONCE]
 
 
 def check_name(text: str, field_name: str) -> str:

@@ -147,6 +147,16 @@ def change_member(session: Session, member_id: UUID, **values: Any) -> None:  # 
     )
 
 
+def grant_role(session: Session, member_id: UUID, role: Role) -> None:
+    """Give a member a role that they do not hold."""
+    session.execute(insert(MemberRole).values(member_id=member_id, role=role))
+
+
+def revoke_role(session: Session, member_id: UUID, role: Role) -> None:
+    """Take a role from a member."""
+    session.execute(delete(MemberRole).where(MemberRole.member_id == member_id, MemberRole.role == role))
+
+
 def members_by_email(session: Session, email: str) -> Sequence[tuple[Member, str]]:
     """Find the members with this address, one an organization, with their organization's name."""
     rows = session.execute(

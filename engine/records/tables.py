@@ -808,7 +808,8 @@ class Notice(Base):
     recipient_id: Mapped[UUID]
     member_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
     client_id: Mapped[UUID | None] = mapped_column(ForeignKey("clients.id"))
-    #: What the notice is about: the appointment that a client is told of, otherwise the transfer.
+    #: What it is about: the appointment that a client is told of, the transfer, the member whose role changed
+    #: or the organization that lacks a coordinator.
     subject_id: Mapped[UUID]
     sequence: Mapped[int | None]
     created_at: Mapped[datetime]
@@ -817,7 +818,7 @@ class Notice(Base):
 
 class Imported(Base):
     """
-    What a resource of another system became; never changed, never removed (MOVE-6).
+    What a resource of another system became; never removed, and only its digest is ever dropped (MOVE-6).
 
     So that a second import writes nothing, and what was destroyed since is not brought back.
     """
@@ -833,6 +834,7 @@ class Imported(Base):
     became_id: Mapped[UUID] = mapped_column(primary_key=True)
     #: The record that it belongs to; a member belongs to none.
     record_id: Mapped[UUID | None] = mapped_column(ForeignKey("records.id"))
-    #: Of the resource's canonical JSON, to notice that it has changed since.
-    sha256: Mapped[str]
+    #: Of the resource's canonical JSON, to notice that it has changed since; none where it was invented,
+    #: and dropped where something of the resource was destroyed.
+    sha256: Mapped[str | None]
     imported_at: Mapped[datetime]

@@ -12,6 +12,19 @@ def check_last_administrator(member: MemberFacts, *, others: int) -> None:
         raise Denied("ROLE-1", "last_administrator")
 
 
+def check_keeps_a_role(member: MemberFacts) -> None:
+    """Keep a member's last role: a member holds one or more (ROLE-1). Raises ``Denied``."""
+    if len(member.roles) == 1:
+        raise Denied("ROLE-1", "last_role")
+
+
+def check_coordinator(actor: MemberFacts) -> Role:
+    """Judge who looks over the practitioners of an organization: coordinators, and nobody else (ROLE-4)."""
+    if not actor.acts_as(Role.COORDINATOR):
+        raise Denied("ROLE-4", "coordinator")
+    return Role.COORDINATOR
+
+
 def check_declare(actor: MemberFacts) -> Role:
     """Judge who says whether they accept new records: a practitioner, for themself (ELIG-3)."""
     if not actor.acts_as(Role.PRACTITIONER):

@@ -25,17 +25,23 @@ def may_know_record(actor: MemberFacts, record: RecordFacts) -> bool:
     return coordinates or record.relation is not Relation.NOBODY
 
 
-def asking_role(actor: MemberFacts, record: RecordFacts) -> Role:
+def asking_role(actor: MemberFacts, record: RecordFacts, *, confidential_in_bulk: bool = False) -> Role:
     """
     Say in which role this actor may ask for a transfer of this record.
 
+    ``confidential_in_bulk`` where a bulk asks that explicitly includes confidential records (ELIG-6).
     Raises ``Denied`` ELIG-2 for somebody who may know of the record, ``NotFound`` for anybody else (VIS-11).
     """
-    if not may_know_record(actor, record):
+    coordinates = (
+        actor.acts_as(Role.COORDINATOR)
+        and actor.organization_id == record.organization_id
+        and (confidential_in_bulk or not record.confidential)
+    )
+    if not coordinates and not may_know_record(actor, record):
         raise NotFound("record")
     if record.relation is Relation.OWNER:
         return Role.PRACTITIONER
-    if actor.acts_as(Role.COORDINATOR) and not record.confidential:
+    if coordinates:
         return Role.COORDINATOR
     raise Denied("ELIG-2")
 
@@ -49,13 +55,14 @@ def check_request(
     *,
     has_basis: bool,
     insist: bool = False,
+    confidential_in_bulk: bool = False,
 ) -> Role:
     """
-    Judge a request (ELIG-1 to ELIG-5, ELIG-8, ELIG-9) and say in which role it is asked.
+    Judge a request (ELIG-1 to ELIG-6, ELIG-8, ELIG-9) and say in which role it is asked.
 
     Raises ``Denied`` with the rule, or ``NotFound`` where the actor may not know of the record.
     """
-    role = asking_role(actor, record)
+    role = asking_role(actor, record, confidential_in_bulk=confidential_in_bulk)
     if record.status is not RecordStatus.ACTIVE:
         raise Denied("ELIG-1", record.status)
     if record.open_transfer_id is not None:

@@ -33,7 +33,7 @@ def clinic_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for administrator, email, first, last, title, role in ADDED:
         cli.done(
             "member", "add", email, "--as", administrator, "--first-name", first, "--last-name", last,
-            "--title", title, "--role", role,
+            "--title", title, "--role", role, "--yes",
         )  # fmt: skip
     _add_record(cli)
     cli.done("member", "deactivate", INACTIVE, "--as", ADMIN, "--yes")

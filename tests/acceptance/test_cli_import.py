@@ -52,13 +52,16 @@ def _counts(file: Path) -> tuple[int, int, int]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("record")
-@pytest.mark.parametrize("after", [1, 17, 45])
-def test_a_killed_import_goes_on_where_it_was(cli: Cli, tmp_path: Path, after: int) -> None:
-    """A patient is there whole or not at all; the same command brings the others, and none twice."""
+@pytest.mark.parametrize(("after", "seed"), [(1, None), (17, 7), (45, None)])
+def test_a_killed_import_goes_on_where_it_was(cli: Cli, tmp_path: Path, after: int, seed: int | None) -> None:
+    """A patient is there whole, with what was invented, or not at all; the others come, and none twice."""
     for number in range(PATIENTS):
         (tmp_path / f"{number:03}.json").write_text(json.dumps(_bundle(number)))
     before = _counts(cli.database)
     line = ["import", "fhir", str(tmp_path), "--as", ADMIN, "--owner", LEA]
+    line += [] if seed is None else ["--enrich", str(seed)]
+    # The patient's own JSON is a document too, and two are invented.
+    documents = OBSERVATIONS + (1 if seed is None else 3)
     with subprocess.Popen(
         [SCRIPT, *line, "--data", str(cli.data)],
         env=environment(),
@@ -77,11 +80,10 @@ def test_a_killed_import_goes_on_where_it_was(cli: Cli, tmp_path: Path, after: i
     assert process.returncode == -9
     assert after <= killed[0] < PATIENTS
     assert killed[2] == killed[0]
-    # The patient's own JSON is a document too.
-    assert killed[1] - before[1] == killed[0] * (OBSERVATIONS + 1)
+    assert killed[1] - before[1] == killed[0] * documents
     assert cli(*line).code == 0
     whole = _counts(cli.database)
-    assert (whole[0], whole[1] - before[1]) == (PATIENTS, PATIENTS * (OBSERVATIONS + 1))
+    assert (whole[0], whole[1] - before[1]) == (PATIENTS, PATIENTS * documents)
     assert cli(*line).code == 0
     assert _counts(cli.database) == whole
     assert check(cli.database) == []

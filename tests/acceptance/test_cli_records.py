@@ -58,6 +58,7 @@ class TestMembers:
         member = cli.done(
             "member", "add", "two@nord.example", "--as", ADMIN, "--first-name", "A", "--last-name", "B",
             "--title", "Psychologue", "--role", "practitioner", "--role", "coordinator", "--language", "en",
+            "--yes",
         )  # fmt: skip
 
         assert (sorted(member["roles"]), member["language"]) == (["coordinator", "practitioner"], "en")

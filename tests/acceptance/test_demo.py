@@ -18,12 +18,19 @@ import psutil
 import pytest
 
 from engine.cli.demo.checks import Expected, Finding, check
+from engine.cli.demo.clinic import Clinic
 from engine.cli.demo.command import run_demo
+from engine.cli.demo.imported import import_clinic
+from engine.cli.demo.scenes import FEWEST_RECORDS
 from engine.cli.demo.words import Words
+from engine.desk.desk import Desk
 from engine.errors import BadInput
+from engine.records.database import Database
 from engine.settings import Settings
+from tests.integration.fhir import bundles
 
 PASSATION = Path(sys.executable).with_name("passation")
+SYNTHEA = Path(__file__).parents[3] / "shared" / "data" / "synthea"
 
 
 class Run(NamedTuple):
@@ -162,6 +169,67 @@ class TestBadInput:
 
         assert told.value.key == "bad_input/demo_folder"
         assert (tmp_path / "passation.db").read_text() == "somebody's"
+
+
+class TestFromFhir:
+    """The same scenes and checks on records of another system."""
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(not SYNTHEA.is_dir(), reason="../shared/data/synthea is not here")
+    def test_everything_holds_on_real_input(self, tmp_path: Path) -> None:
+        with start(tmp_path / "scratch", "--json", "--from-fhir", SYNTHEA, "--lang", "fr") as demo:
+            stdout, stderr = demo.communicate(timeout=180)
+        answer = json.loads(stdout)
+
+        assert [found["id"] for found in answer["checks"] if not found["ok"]] == []
+        assert demo.returncode == 0, stderr
+        assert len(answer["checks"]) == 12
+        assert answer["records"] == 8
+        assert [one["rule"] for one in answer["transfers"] if one["rule"]] == ["ELIG-4", "ELIG-5"]
+
+    def test_a_path_that_leads_nowhere_is_told_before_anything_starts(self, tmp_path: Path) -> None:
+        with pytest.raises(BadInput) as told:
+            self.run(tmp_path, tmp_path / "nothing.json")
+
+        assert told.value.key == "bad_input/fhir_file"
+        assert list(tmp_path.iterdir()) == []
+
+    def test_records_are_imported_or_invented(self, tmp_path: Path) -> None:
+        with pytest.raises(BadInput) as told:
+            self.run(tmp_path, tmp_path, records=12)
+
+        assert told.value.key == "bad_input/demo_either"
+
+    def test_too_few_patients(self, database: Database, tmp_path: Path) -> None:
+        with pytest.raises(BadInput) as told:
+            self.clinic(database, tmp_path, 7)
+
+        assert told.value.key == "bad_input/demo_patients"
+        assert told.value.params == {"fewest": 8, "found": 7}
+
+    def test_one_practitioner_without_a_title_is_joined_by_a_colleague(
+        self, database: Database, tmp_path: Path
+    ) -> None:
+        """ELIG-5: the next may hold raw data, the one after that may not."""
+        clinic = self.clinic(database, tmp_path, 8)
+        owner, to, other = clinic.owner_of(0), clinic.next_to(0), clinic.next_to(0, 2)
+
+        assert len({owner.id, to.id, other.id}) == 3
+        assert {clinic.owner_of(place).id for place in range(8)} == {owner.id}
+        assert owner.title == to.title != other.title
+        assert [record.number for record in clinic.records] == [f"D-{n:05}" for n in range(1, 9)]
+
+    @staticmethod
+    def run(data: Path, path: Path, records: int | None = None) -> int:
+        return run_demo(
+            Settings(data=data), records=records, keep=False, language="en", as_json=False, from_fhir=path
+        )
+
+    @staticmethod
+    def clinic(database: Database, folder: Path, patients: int) -> Clinic:
+        found = bundles.of_patients(*(f"p{number}" for number in range(patients)))
+        (folder / "a.json").write_text(json.dumps(found))
+        return import_clinic(Desk(database), folder, FEWEST_RECORDS, "en", lambda *_: None)
 
 
 def sql(statement: str) -> Callable[[Path], None]:

@@ -3,11 +3,22 @@
 from contextlib import closing
 from pathlib import Path
 
-from tests.checker import content, destruction, eligibility, holdings, moving, notices, proof, states, writing
+from tests.checker import (
+    content,
+    destruction,
+    eligibility,
+    holdings,
+    moving,
+    notices,
+    proof,
+    roles,
+    states,
+    writing,
+)
 from tests.checker.base import CHECKS, Violation, connect
 
 #: The themes; importing them states their rules.
-THEMES = (content, destruction, eligibility, holdings, moving, notices, proof, states, writing)
+THEMES = (content, destruction, eligibility, holdings, moving, notices, proof, roles, states, writing)
 
 
 def check(file: Path | str) -> list[Violation]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.checker.base import Rows, rule
+from tests.checker.roles import Line, Standing, told_backwards
 
 #: What is told of which step.
 _KINDS = {
@@ -19,7 +20,10 @@ _KINDS = {
     "transfer.extend": "extended",
 }
 #: Told apart from the step's own notice, and checked apart.
-_FURTHER = "('needs_you', 'restored', 'emergency', 'name_coordinator', 'coordinator_receives')"
+_FURTHER = (
+    "('needs_you', 'restored', 'emergency', 'name_coordinator', 'coordinator_receives', 'role_granted',"
+    " 'role_revoked')"
+)
 
 
 @rule("NOTE-1")
@@ -94,52 +98,37 @@ def _lost(owner: str, new_owner: str, asker: str, *, waits: bool, rule_id: str) 
 
 @rule("NOTE-1")
 def told_of_their_own_act(db: sqlite3.Connection) -> Rows:
-    """Nobody is told of what they did, but the asker whose request failed."""
+    """Nobody is told of what they did, but the asker whose request failed, and who gave themself a role."""
     return db.execute("""
         SELECT o.id, o.kind FROM outbox o
         JOIN events e ON e.command_id = o.cause_id AND e.actor_id = o.member_id
-        WHERE o.kind <> 'failed'
+        WHERE o.kind <> 'failed' AND NOT (o.kind = 'role_granted' AND o.subject_id = o.member_id)
     """)
+
+
+_REMINDED = (
+    "SELECT command_id FROM events WHERE action = 'transfer.remind' AND state_to = 'coordinator_override'"
+)
 
 
 @rule("ST-1")
-def nobody_was_asked_to_decide(db: sqlite3.Connection) -> Rows:
+def nobody_was_asked_to_decide(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Whoever waits for a coordinator is told to one, or without one to an administrator; nobody else is."""
-    return db.execute("""
-        WITH escalated AS (
-            SELECT transfer_id, command_id, organization_id, at, seq FROM events
-            WHERE action = 'transfer.escalate'),
-        acted AS (SELECT command_id, actor_id FROM events WHERE actor_id IS NOT NULL),
-        decider AS (
-            SELECT m.organization_id, m.id, m.created_at, m.active, r.role
-            FROM members m JOIN member_roles r ON r.member_id = m.id
-            WHERE r.role IN ('coordinator', 'administrator')),
-        moved AS (
-            SELECT subject_id, seq, action = 'member.activate' AS came FROM events
-            WHERE action IN ('member.activate', 'member.deactivate') AND outcome = 'allowed'),
-        present AS (
-            SELECT x.transfer_id, x.command_id, d.id, d.role
-            FROM escalated x JOIN decider d ON d.organization_id = x.organization_id AND d.created_at <= x.at
-            WHERE coalesce(
-                (SELECT came FROM moved WHERE subject_id = d.id AND seq <= x.seq ORDER BY seq DESC LIMIT 1),
-                (SELECT NOT came FROM moved WHERE subject_id = d.id AND seq > x.seq ORDER BY seq LIMIT 1),
-                d.active))
-        SELECT p.transfer_id, 'untold' FROM present p
-        WHERE (p.role = 'coordinator' OR NOT EXISTS (SELECT 1 FROM present c
-                WHERE c.command_id = p.command_id AND c.role = 'coordinator'))
-            AND p.id NOT IN (SELECT actor_id FROM acted WHERE command_id = p.command_id)
-            AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.cause_id = p.command_id AND o.kind = 'needs_you'
-                AND o.member_id = p.id)
-        UNION ALL
-        SELECT o.transfer_id, 'for nothing' FROM outbox o
-        WHERE o.kind = 'needs_you' AND o.cause_id NOT IN (SELECT command_id FROM escalated)
-            AND o.cause_id NOT IN (SELECT command_id FROM events
-                WHERE action = 'transfer.remind' AND state_to = 'coordinator_override')
-        UNION ALL
-        SELECT o.transfer_id, 'somebody else' FROM outbox o
-        WHERE o.kind = 'needs_you' AND o.member_id NOT IN (SELECT member_id FROM member_roles
-            WHERE role IN ('coordinator', 'administrator'))
-    """)
+    told: dict[str, set[str | None]] = {}
+    for cause_id, member_id in db.execute("SELECT cause_id, member_id FROM outbox WHERE kind = 'needs_you'"):
+        told.setdefault(cause_id, set()).add(member_id)
+    acted = dict(db.execute("SELECT command_id, actor_id FROM events WHERE actor_id IS NOT NULL"))
+    again = {command for (command,) in db.execute(_REMINDED)}
+    for _, line, standing, _ in told_backwards(db):
+        if line.action == "transfer.escalate":
+            deciders = standing.acting("coordinator") or standing.acting("administrator")
+            heard = told.pop(line.command, set())
+            if heard != deciders - {acted.get(line.command)}:
+                yield line.transfer, "told", *sorted(map(str, heard)), "not", *sorted(map(str, deciders))
+        elif line.command in again and told.pop(line.command, set()) != standing.acting("coordinator"):
+            yield line.transfer, "reminded somebody else"
+    for cause_id in told:
+        yield cause_id, "for nothing"
 
 
 @rule("VIS-4")
@@ -166,14 +155,50 @@ def emergency_not_logged_or_told(db: sqlite3.Connection) -> Rows:
 
 
 @rule("ST-1")
-def told_to_name_a_coordinator_for_nothing(db: sqlite3.Connection) -> Rows:
-    """Only administrators are told to name a coordinator, about a transfer that had come to wait."""
-    return db.execute("""
-        SELECT o.transfer_id, o.member_id FROM outbox o WHERE o.kind = 'name_coordinator' AND (
-            NOT EXISTS (SELECT 1 FROM events e WHERE e.transfer_id = o.transfer_id
-                AND e.state_to = 'coordinator_override')
-            OR o.member_id NOT IN (SELECT member_id FROM member_roles WHERE role = 'administrator'))
-    """)
+def told_to_name_a_coordinator_otherwise(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """The other administrators are told to name a coordinator where nobody is one and something waits."""
+    told: dict[str, set[str | None]] = {}
+    for cause_id, member_id in db.execute(
+        "SELECT cause_id, member_id FROM outbox WHERE kind = 'name_coordinator'"
+    ):
+        told.setdefault(cause_id, set()).add(member_id)
+    again = {command for (command,) in db.execute(_REMINDED)}
+    for organization_id, line, standing, _ in told_backwards(db):
+        heard = told.pop(line.command, set())
+        if line.command in again and not standing.acting("coordinator"):
+            heard ^= standing.acting("administrator")
+        left = line.action == "member.deactivate"
+        went = left or (line.action == "member.revoke" and line.given == {"coordinator"})
+        if not went or standing.acting("coordinator"):
+            if heard:
+                yield "line", organization_id, line.seq
+            continue
+        others = standing.acting("administrator") - {line.actor}
+        last = (line.subject, "coordinator") in standing.roles if left else line.subject in standing.active
+        transfers = _waited(db, organization_id, line)
+        if transfers and last and not heard >= others:
+            yield "untold", organization_id, line.seq
+        if heard - others or (heard and not transfers and not _left_records(db, organization_id, standing)):
+            yield "line", organization_id, line.seq
+    for cause_id in told:
+        yield "nothing happened", cause_id
+
+
+def _waited(db: sqlite3.Connection, organization_id: str, line: Line) -> bool:
+    """Say whether a transfer waited for a coordinator once a line was written, with what it caused."""
+    states: dict[str, str] = dict(
+        db.execute(
+            "SELECT transfer_id, state_to FROM events WHERE organization_id = ? AND state_to IS NOT NULL"
+            " AND outcome = 'allowed' AND (seq <= ? OR (at = ? AND role = 'engine')) ORDER BY seq",
+            (organization_id, line.seq, line.at),
+        )
+    )
+    return "coordinator_override" in states.values()
+
+
+def _left_records(db: sqlite3.Connection, organization_id: str, standing: Standing) -> bool:
+    owners = db.execute("SELECT owner_id FROM holdings WHERE organization_id = ?", (organization_id,))
+    return any(owner_id not in standing.active for (owner_id,) in owners)
 
 
 @rule("NOTE-2")
@@ -206,10 +231,11 @@ def client_told_of_something_else(db: sqlite3.Connection) -> Rows:
 
 @rule("NOTE-1")
 def kind_and_recipient_do_not_match(db: sqlite3.Connection) -> Rows:
-    """A notice to a member is about the transfer; only a notice to a client is about an appointment."""
+    """A notice to a member is about the transfer or about roles, one to a client about an appointment."""
     return db.execute("""
         SELECT id, kind FROM outbox
         WHERE (client_id IS NOT NULL) <> (kind = 'appointment_cancelled')
             OR recipient_id IS NOT coalesce(member_id, client_id)
-            OR (member_id IS NOT NULL AND subject_id IS NOT transfer_id)
+            OR (member_id IS NOT NULL AND subject_id IS NOT transfer_id
+                AND kind NOT IN ('role_granted', 'role_revoked', 'name_coordinator'))
     """)

@@ -165,8 +165,13 @@ DELETE FROM outbox WHERE kind = 'emergency';
 DELETE FROM events WHERE action = 'record.emergency';
 -- emergency_not_logged_or_told: none
 DELETE FROM emergencies;
--- told_to_name_a_coordinator_for_nothing
-UPDATE outbox SET transfer_id = :refused, subject_id = :refused WHERE kind = 'name_coordinator';
+-- told_to_name_a_coordinator_otherwise: line
+UPDATE outbox SET cause_id = (SELECT command_id FROM events WHERE action = 'member.activate' LIMIT 1)
+    WHERE kind = 'name_coordinator';
+-- told_to_name_a_coordinator_otherwise: nothing happened
+UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'name_coordinator';
+-- told_to_name_a_coordinator_otherwise: untold
+DELETE FROM outbox WHERE kind = 'name_coordinator';
 -- client_not_told_once
 UPDATE appointments SET sequence = 2 WHERE holding_id = :old AND client_id IS NOT NULL;
 -- client_told_of_something_else
@@ -251,3 +256,22 @@ UPDATE receipts SET manifest_hash = 'other' WHERE transfer_id = :accepted;
 
 -- did_not_rejoin
 DELETE FROM rejoined;
+
+-- roles_differ_from_the_log: not taken
+INSERT INTO member_roles VALUES (:promoted, 'practitioner');
+-- roles_differ_from_the_log: not given
+DELETE FROM member_roles WHERE member_id = :promoted AND role = 'administrator';
+-- roles_differ_from_the_log: came with another
+INSERT INTO member_roles VALUES (:named, 'administrator');
+-- role_changed_by_somebody_else
+UPDATE events SET role = 'coordinator' WHERE action = 'member.grant';
+-- acted_in_a_role_not_held
+UPDATE events SET actor_id = :promoted WHERE action = 'member.deactivate';
+-- nobody_administered
+UPDATE members SET active = 0;
+-- member_without_a_role
+DELETE FROM member_roles WHERE member_id = :promoted AND role <> 'coordinator';
+-- role_changed_and_not_told: untold
+DELETE FROM outbox WHERE kind = 'role_granted';
+-- role_changed_and_not_told: nothing happened
+UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'role_granted';

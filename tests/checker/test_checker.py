@@ -109,6 +109,7 @@ def right(
     )
     _lose(clinic, ids)
     _step_in(clinic, ids)
+    _name(clinic, ids)
     ids["pending"] = clinic.ask()
     frozen = clinic.full_record()
     clinic.ask(record_id=frozen.record)
@@ -200,6 +201,35 @@ def _lose(clinic: Clinic, ids: dict[str, UUID]) -> None:
     )
     desk.unrestrict(clinic.world.owner, clinic.world.record, entry.id)
     clinic.cancel(ids["lost"])
+
+
+def _name(clinic: Clinic, ids: dict[str, UUID]) -> None:
+    """Give and take roles: of somebody else, of oneself, of who is asked, and of the last coordinator."""
+    desk, first, coordinator = Desk(clinic.database), clinic.world.administrator, clinic.world.coordinator
+    asked = clinic.colleague()
+    clinic.ask(to=asked, by=coordinator, record_id=clinic.full_record().record)
+    for _ in range(2):
+        desk.grant(first, asked, Role.COORDINATOR)
+    desk.grant(first, first, Role.COORDINATOR)
+    desk.practitioners(first)
+    desk.revoke(first, asked, Role.PRACTITIONER)
+    desk.revoke(first, first, Role.COORDINATOR)
+    desk.revoke(first, coordinator, Role.PRACTITIONER)
+    desk.grant(first, asked, Role.ADMINISTRATOR)
+    desk.revoke(asked, asked, Role.COORDINATOR)
+    desk.grant(asked, coordinator, Role.PRACTITIONER)
+    desk.revoke(asked, coordinator, Role.COORDINATOR)
+    desk.grant(asked, coordinator, Role.COORDINATOR)
+    ids["named"] = desk.add_member(
+        asked,
+        email="nouvelle@clinique.example",
+        first_name="Ariane",
+        last_name="Bouchard",
+        title="Psychologue",
+        language="fr",
+        roles=[Role.PRACTITIONER, Role.COORDINATOR],
+    ).id
+    ids["promoted"] = asked
 
 
 def _spoil(right: Right, folder: Path, name: str) -> Path:

@@ -354,6 +354,7 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         ("receipts", "AUD-4", "lines = lines + 1"),
         ("organization_keys", "AUD-4", "public_key = 'another'"),
         ("imported", "MOVE-6", "sha256 = 'another'"),
+        ("imported", "MOVE-6", "sha256 = NULL, source = 'another'"),
         ("rejoined", "MOVE-10", "item_class = 'document'"),
         ("restorations", "MOVE-6", "cause = 'order'"),
         ("tombstones", "MOVE-6", "count = count + 1"),

@@ -18,11 +18,13 @@ from engine import wiring
 from engine.cli.demo import checks
 from engine.cli.demo.checks import Expected, Finding
 from engine.cli.demo.clinic import Clinic, Inventor
+from engine.cli.demo.imported import import_clinic
 from engine.cli.demo.report import OUTCOMES, Report, Told
 from engine.cli.demo.scenes import FEWEST_RECORDS, Stage, play
 from engine.cli.demo.words import Words
 from engine.cli.dev import DevStack
 from engine.errors import BadInput
+from engine.fhir import files
 from engine.settings import Language, Settings
 from engine.states.transfer import TransferState
 from engine.temporal.embedded import find_command
@@ -31,32 +33,48 @@ _FOLDER: Final = "passation-demo"
 _INTERRUPTED: Final = 130
 
 
-def run_demo(settings: Settings, *, records: int, keep: bool, language: Language, as_json: bool) -> int:
+_RECORDS: Final = 12
+
+
+def run_demo(
+    settings: Settings,
+    *,
+    records: int | None,
+    keep: bool,
+    language: Language,
+    as_json: bool,
+    from_fhir: Path | None = None,
+) -> int:
     """
     Run the demo; return 0 if every check holds, 1 if one fails, 130 if somebody stopped it.
 
     Args:
         settings: Their data folder is where a kept demo goes; without one, ./passation-demo.
-        records: How many the clinic has.
+        records: How many the clinic has; those of the patients where it is imported.
         keep: Whether the data folder stays.
         language: Of what is said.
         as_json: One object on stdout; the rest goes to stderr.
+        from_fhir: Bundles whose patients make the clinic, instead of an invented one.
     """
-    if records < FEWEST_RECORDS:
+    if from_fhir is not None:
+        if records is not None:
+            raise BadInput("demo_either")
+        files.find([from_fhir])
+    elif records is not None and records < FEWEST_RECORDS:
         raise BadInput("demo_records", fewest=FEWEST_RECORDS)
     began = time.monotonic()
     report = Report(Words(language), to_stderr=as_json)
     try:
         with _stoppable(), _folder(settings, keep=keep) as folder:
             own = settings.model_copy(update={"data": folder, "database": None, "temporal_address": None})
-            stage = _run(own, report, records, keep=keep)
+            stage = _run(own, report, records or _RECORDS, from_fhir, keep=keep)
             stage.expected.write(folder)
             findings = checks.check(folder, stage.expected)
             seconds = time.monotonic() - began
             failed = sum(not finding.ok for finding in findings)
             report.summary(stage.told, findings)
             report.verdict(failed=failed, seconds=seconds)
-            report.next_steps(_next_steps(report.words, stage, folder if keep else None))
+            report.next_steps(_next_steps(report.words, stage, folder if keep else None, from_fhir))
     except KeyboardInterrupt:
         report.interrupted()
         return _INTERRUPTED
@@ -66,7 +84,7 @@ def run_demo(settings: Settings, *, records: int, keep: bool, language: Language
     return 1 if failed else 0
 
 
-def _run(settings: Settings, report: Report, records: int, *, keep: bool) -> Stage:
+def _run(settings: Settings, report: Report, records: int, from_fhir: Path | None, *, keep: bool) -> Stage:
     """Run server, worker and scenes; when this returns or raises, no process is left."""
     temporal = subprocess.run(
         [find_command(settings), "--version"], capture_output=True, text=True, check=True
@@ -80,12 +98,14 @@ def _run(settings: Settings, report: Report, records: int, *, keep: bool) -> Sta
         stack.server.ui_url,
     )
     try:
-        return asyncio.run(_play(settings, stack, report, records))
+        return asyncio.run(_play(settings, stack, report, records, from_fhir))
     finally:
         stack.stop()
 
 
-async def _play(settings: Settings, stack: DevStack, report: Report, records: int) -> Stage:
+async def _play(
+    settings: Settings, stack: DevStack, report: Report, records: int, from_fhir: Path | None
+) -> Stage:
     desk = wiring.open_desk(settings, os_uid=os.getuid())
 
     def begin() -> None:
@@ -93,17 +113,19 @@ async def _play(settings: Settings, stack: DevStack, report: Report, records: in
         stack.wait_ready()
 
     def invent() -> Clinic:
+        if from_fhir is not None:
+            return import_clinic(desk, from_fhir, FEWEST_RECORDS, report.words.language, report.stage)
         return Inventor(desk, report.advance).invent(records)
 
     began = time.monotonic()
-    with report.working("inventing", records):
+    with report.working("inventing" if from_fhir is None else "importing", records):
         clinic, _ = await asyncio.gather(asyncio.to_thread(invent), asyncio.to_thread(begin))
     expected = Expected(marker=clinic.marker, before=checks.pictures(settings.data))
     report.console.print()
     report.line(
-        "invented",
+        "invented" if from_fhir is None else "imported",
         people=len(clinic.practitioners),
-        records=records,
+        records=len(clinic.records),
         items=checks.count_items(settings.data),
         seconds=report.words.seconds(time.monotonic() - began),
     )
@@ -114,11 +136,15 @@ async def _play(settings: Settings, stack: DevStack, report: Report, records: in
     return stage
 
 
-def _next_steps(words: Words, stage: Stage, kept: Path | None) -> list[tuple[str, Sequence[str]]]:
+def _next_steps(
+    words: Words, stage: Stage, kept: Path | None, from_fhir: Path | None
+) -> list[tuple[str, Sequence[str]]]:
     if kept is None:
+        source = [] if from_fhir is None else ["--from-fhir", _shown(from_fhir)]
+        larger = [] if source else [(words("next.many"), ["demo", "--records", "100"])]
         return [
-            (words("next.keep"), ["demo", "--keep"]),
-            (words("next.many"), ["demo", "--records", "100"]),
+            (words("next.keep"), ["demo", *source, "--keep"]),
+            *larger,
             (words("next.own"), ["dev"]),
             (words("next.help"), ["--help"]),
         ]

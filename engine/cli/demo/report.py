@@ -108,6 +108,13 @@ class Report:
         if self._progress is not None:
             self._progress.reset(self._task, total=total, description=self.words(key))
 
+    def stage(self, name: str, done: int, total: int) -> None:
+        """Show how far a stage of an import is."""
+        if done == 0:
+            self.begin(f"import.{name}", total)
+        else:
+            self.advance()
+
     def advance(self) -> None:
         """Show that one more is done."""
         if self._progress is not None:

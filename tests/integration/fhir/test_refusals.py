@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[str, bytes]] = {
         json.dumps(bundle(observation(encounter={"reference": "Encounter/gone"}))).encode(),
     ),
     "dangling, conditional": (
-        "fhir_reference",
+        "fhir_reference_inside",
         json.dumps(bundle(observation(x={"reference": "Practitioner?identifier=npi|1"}))).encode(),
     ),
     "dangling inside": (
@@ -185,6 +185,7 @@ def test_what_changed_or_came_later_is_told_and_not_written(
     [
         "DELETE FROM imported",
         "UPDATE imported SET sha256 = ''",
+        "UPDATE imported SET sha256 = NULL, became_id = 'another'",
         "INSERT OR REPLACE INTO imported SELECT * FROM imported",
     ],
 )

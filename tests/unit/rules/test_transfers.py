@@ -95,6 +95,7 @@ def _denial(error: EngineError) -> str:
     chosen=options,
     policy=policies,
     basis=st.booleans(),
+    in_bulk=st.booleans(),
 )
 def test_elig_a_request_is_denied_by_a_rule_that_it_breaks(
     actor: MemberFacts,
@@ -103,11 +104,17 @@ def test_elig_a_request_is_denied_by_a_rule_that_it_breaks(
     chosen: Options,
     policy: PolicyFacts,
     basis: bool,
+    in_bulk: bool,
 ) -> None:
-    """ELIG-1 to ELIG-9, VIS-8, VIS-11: allowed if and only if it breaks none."""
+    """
+    ELIG-1 to ELIG-9, VIS-8, VIS-11: allowed if and only if it breaks none.
+
+    A coordinator asks for a confidential record in a bulk that includes such, and nowhere else (ELIG-6).
+    """
     broken = _about_new_owner(record, new_owner, chosen, policy, basis)
     owner_asks = record.relation is Relation.OWNER
-    coordinator_asks = Role.COORDINATOR in actor.roles and not record.confidential and not owner_asks
+    may_ask = in_bulk or not record.confidential
+    coordinator_asks = Role.COORDINATOR in actor.roles and may_ask and not owner_asks
     if record.open_transfer_id is not None:
         broken.add("ELIG-1")
     if new_owner is not None and new_owner.organization_id == HERE and not new_owner.accepts_records:
@@ -120,7 +127,9 @@ def test_elig_a_request_is_denied_by_a_rule_that_it_breaks(
         broken = {"hidden" if record.relation is Relation.NOBODY else "ELIG-2"}
 
     try:
-        role = rules.check_request(actor, record, new_owner, chosen, policy, has_basis=basis)
+        role = rules.check_request(
+            actor, record, new_owner, chosen, policy, has_basis=basis, confidential_in_bulk=in_bulk
+        )
     except EngineError as error:
         assert _denial(error) in broken  # noqa: PT017 - which one is the first is free
     else:
