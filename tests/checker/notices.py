@@ -106,9 +106,9 @@ def told_of_their_own_act(db: sqlite3.Connection) -> Rows:
     """)
 
 
-_REMINDED = (
-    "SELECT command_id FROM events WHERE action = 'transfer.remind' AND state_to = 'coordinator_override'"
-)
+_REMINDED = """
+    SELECT command_id FROM events WHERE action = 'transfer.remind' AND state_to = 'coordinator_override'
+"""
 
 
 @rule("ST-1")
