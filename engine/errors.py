@@ -15,6 +15,9 @@ Thing = Literal[
     "copy",
     "document",
     "quarantine",
+    "holderless_copy",
+    "left_behind",
+    "opening",
     "restriction",
 ]
 Outage = Literal[

@@ -214,8 +214,9 @@ class RecordView(View):
     relation: Relation
     #: The open transfer that freezes it, if there is one.
     open_transfer_id: UUID | None
-    #: Whether the details are those of a read-only copy.
+    #: Whether the details are those of a read-only copy, and of which.
     archived: bool = False
+    copy_id: UUID | None = None
     items: list[ItemView] = []
 
 
@@ -237,6 +238,73 @@ class PreviewView(View):
     #: Whether an archived copy will be kept, by choice or because a rule demands it (MOVE-8, MOVE-11).
     copy_kept: bool
     items: list[ClassLine]
+
+
+class BulkRecipientView(View):
+    """How much a recipient has, and how much a caseload's transfer would ask of them (BULK-2)."""
+
+    id: UUID
+    name: str
+    email: str
+    #: Active records, and records that they are already being asked to take over.
+    active: int
+    asked: int
+    added: int
+    after: int
+
+
+class BlockView(View):
+    """A recipient who may not have a record, and the rule."""
+
+    to_id: UUID
+    rule: str
+
+
+class BulkLineView(View):
+    """What a caseload's transfer would do with one record, or the rule that stops it (BULK-2)."""
+
+    record_id: UUID
+    #: Hidden of a confidential record, and so is its title (VIS-2).
+    record_number: str | None
+    confidential: bool
+    to_id: UUID | None
+    to: str | None
+    blocked: str | None
+    #: Every recipient in question who may not have it.
+    blocked_for: list[BlockView]
+    open_transfer_id: UUID | None
+    #: Whether that open transfer would be reassigned, with its own options (OVR-3).
+    reassigns: bool
+    options: Options
+    copy_kept: bool
+    items: list[ClassLine]
+    destroyed_later: list["CountLine"]
+    appointments_to_cancel: int
+    shares: int
+
+
+class BulkPreviewView(View):
+    """What a caseload's transfer would do, before anything is asked (BULK-2)."""
+
+    #: What a launch carries, to be refused if any of this has changed.
+    fingerprint: str
+    source_id: UUID
+    source: str
+    options: Options
+    include_confidential_records: bool
+    reassign_open: bool
+    #: How many records would be asked for, and how many a rule stops.
+    going: int
+    blocked: int
+    #: Active records that stay out of it: confidential ones as one bare count, and what was not selected.
+    confidential_left_out: int
+    not_selected: int
+    recipients: list[BulkRecipientView]
+    items: list[ClassLine]
+    destroyed_later: list["CountLine"]
+    appointments_to_cancel: int
+    shares: int
+    lines: list[BulkLineView]
 
 
 class TransferView(View):
@@ -326,6 +394,32 @@ class TombstoneView(View):
     at: datetime
     rule: str
     items: list[CountLine]
+
+
+class OpeningView(View):
+    """An opening of a copy whose holder is gone: for whom, until when (MOVE-6)."""
+
+    id: UUID
+    copy_id: UUID
+    #: Of a confidential record nobody but its holders is told the number.
+    record_number: str | None
+    reader: str
+    opened_by: str
+    opened_at: datetime
+    until_at: datetime
+
+
+class HolderlessCopyView(View):
+    """An archived copy whose holder is inactive, in counts, and who may read it for now."""
+
+    id: UUID
+    record_number: str | None
+    holder: str
+    since: datetime
+    due_on: date
+    held: bool
+    items: list[CountLine]
+    openings: list[OpeningView]
 
 
 class StandingView(View):

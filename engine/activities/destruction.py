@@ -62,7 +62,7 @@ def destroy_page(database: Database, page: DestructionPage) -> DestructionPage:
         if activity.in_activity():
             activity.heartbeat()
         try:
-            done = _destroy(database, holding_id, at)
+            done = destroy_holding(database, holding_id, at)
         except Unavailable:
             raise
         except Exception:
@@ -86,7 +86,8 @@ def destroy_page(database: Database, page: DestructionPage) -> DestructionPage:
     )
 
 
-def _destroy(database: Database, holding_id: UUID, at: datetime) -> Destroyed | None:
+def destroy_holding(database: Database, holding_id: UUID, at: datetime) -> Destroyed | None:
+    """Destroy what is due of a holding in one transaction, with its line in the log; ``None`` for nothing."""
     killpoints.reach(STEP, When.BEFORE)
     with database.write() as session:
         done = destruction.destroy(session, holding_id, at)

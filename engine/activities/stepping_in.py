@@ -205,7 +205,7 @@ def _tell_replaced(session: Session, judged: SteppingIn, cause: outbox.Cause) ->
 def _tell_of_a_coordinator_who_receives(session: Session, judged: SteppingIn, cause: outbox.Cause) -> None:
     """Tell every administrator and the previous owner (ELIG-9)."""
     if judged.receives:
-        told = {*outbox.administrators(session, cause.organization_id), judged.transfer.from_id}
+        told = {*outbox.in_role(session, cause.organization_id, Role.ADMINISTRATOR), judged.transfer.from_id}
         outbox.tell(session, NoticeKind.COORDINATOR_RECEIVES, told, cause, but=judged.actor.id)
 
 

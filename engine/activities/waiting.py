@@ -24,6 +24,7 @@ from engine.rules import stepping_in
 from engine.rules import transfers as rules
 from engine.rules.deadline import next_reminder, nudges_due
 from engine.rules.facts import TransferFacts
+from engine.states.choices import Role
 from engine.states.transfer import TransferState
 
 
@@ -106,7 +107,7 @@ def _remind_coordinators(
     cause = cause_of(transfer, command, at)
     coordinators = outbox.coordinators(session, transfer.organization_id)
     kind = NoticeKind.NEEDS_YOU if coordinators else NoticeKind.NAME_COORDINATOR
-    told = coordinators or outbox.administrators(session, transfer.organization_id)
+    told = coordinators or outbox.in_role(session, transfer.organization_id, Role.ADMINISTRATOR)
     outbox.tell(session, kind, told, cause, but=None)
     log.append(session, entry_of(command, Step.REMIND, transfer, None, at, state=transfer.state))
 

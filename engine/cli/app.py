@@ -12,6 +12,7 @@ from engine.catalogue import LANGUAGES, labels
 from engine.cli import (
     appointment,
     audit,
+    bulk,
     client,
     coordinate,
     document,
@@ -52,6 +53,7 @@ _GROUPS: Final = {
     "memo": item.memos,
     "profile": item.profiles,
     "transfer": transfer.app,
+    "bulk": bulk.app,
     "import": importing.app,
     "audit": audit.app,
     "quarantine": quarantine.app,

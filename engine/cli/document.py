@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.context import Call, identifier
-from engine.cli.options import As, Confidential, CopyId, NewestCopy, RecordName, Target, command
+from engine.cli.options import As, Confidential, CopyId, NewestCopy, RecordName, Target, command, which_copy
 from engine.errors import BadInput, NotFound
 
 app = typer.Typer()
@@ -65,7 +65,7 @@ def export(
     actor_id = call.actor(actor)
     record_id = call.record(actor_id, record)
     item_id = identifier(document, NotFound("document"))
-    size = call.desk.export_document(actor_id, record_id, item_id, to, copy_id=copy_id, newest_copy=copy)
+    size = call.desk.export_document(actor_id, record_id, item_id, to, copy=which_copy(copy, copy_id))
     call.answer(
         {"file": to.absolute(), "size": size},
         lambda page: page.say("done/document_export", file=str(to.absolute()), size=size),

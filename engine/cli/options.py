@@ -15,7 +15,7 @@ from engine.catalogue import LANGUAGES
 from engine.cli.context import Call
 
 if TYPE_CHECKING:
-    from engine.states.choices import BasisForm, Options, Purpose, RawDataChoice, Role, ShareLevel
+    from engine.states.choices import BasisForm, Options, Purpose, RawDataChoice, Role, ShareLevel, WhichCopy
     from engine.states.transfer import TransferState
 
 _T = TypeVar("_T")
@@ -180,6 +180,13 @@ def _with_common(function: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def which_copy(newest: bool, copy_id: UUID | None) -> "WhichCopy | None":
+    """Give the archived copy that is wanted, if one is."""
+    from engine.states.choices import WhichCopy
+
+    return WhichCopy(copy_id) if newest or copy_id is not None else None
 
 
 def options(

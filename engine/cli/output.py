@@ -81,6 +81,15 @@ class Page:
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE
         self._console = Console(highlight=False, markup=False, emoji=False, width=width, stderr=to_stderr)
 
+    @property
+    def language(self) -> str:
+        """The reader's language."""
+        return self._language
+
+    def text(self, text: str) -> None:
+        """Print a sentence."""
+        self._console.print(Text(text), soft_wrap=True)
+
     def words(self, key: str, /, **params: str | int) -> str:
         """Give a label in the reader's language."""
         return label(key, self._language, **params)
@@ -108,7 +117,7 @@ class Page:
     def held(self, found: HeldView) -> None:
         """Show what a member still holds, in counts."""
         found = harmless(found)
-        self._heading("heading/held", name=found.member.name)
+        self.heading("heading/held", name=found.member.name)
         counts = found.model_dump(exclude={"member", "waiting", "left_records"})
         self.facts({self.words(f"held/{name}"): str(count) for name, count in counts.items()})
         self.waits(found)
@@ -226,8 +235,8 @@ class Page:
     def preview(self, preview: PreviewView) -> None:
         """Show at one glance what a transfer would do."""
         preview = harmless(preview)
-        self._heading("heading/preview", number=preview.record_number, to=preview.to)
-        self._outcomes(preview.items, copy_kept=preview.copy_kept)
+        self.heading("heading/preview", number=preview.record_number, to=preview.to)
+        self.outcomes(preview.items, copy_kept=preview.copy_kept)
         copy = "copy" if preview.options.keep_copy else "copy_by_rule" if preview.copy_kept else "no_copy"
         self.say(f"explain/{copy}")
         self.say("explain/preview_only")
@@ -236,16 +245,16 @@ class Page:
         """Show a transfer as far as the reader may know of it."""
         transfer = harmless(transfer)
         if transfer.record_number is None:
-            self._heading("heading/transfer_blind")
+            self.heading("heading/transfer_blind")
         else:
-            self._heading("heading/transfer", number=transfer.record_number)
+            self.heading("heading/transfer", number=transfer.record_number)
         self._facts(self._transfer_facts(transfer))
         if transfer.items:
             self._console.print()
             wanted = transfer.options is None or transfer.options.keep_copy
             # Invoices stay in any case; whatever else is kept is kept in a copy (MOVE-8, MOVE-11).
             by_rule = any(line.outcome == "kept" and line.item_class != "invoice" for line in transfer.items)
-            self._outcomes(transfer.items, copy_kept=wanted or by_rule)
+            self.outcomes(transfer.items, copy_kept=wanted or by_rule)
 
     def transfers(self, transfers: Sequence[TransferView]) -> None:
         """Show transfers, one a line."""
@@ -313,7 +322,8 @@ class Page:
         """Give the state in words; what was imposed never reads as an acceptance (OVR-1)."""
         return self.words("word/imposed" if transfer.imposed_by else f"state/{transfer.state}")
 
-    def _outcomes(self, lines: Sequence[ClassLine], *, copy_kept: bool) -> None:
+    def outcomes(self, lines: Sequence[ClassLine], *, copy_kept: bool) -> None:
+        """Show what would become of how many items, and what that means."""
         table = self._table("outcome", "count", "what", "meaning")
         table.columns[1].justify = "right"
         for outcome, color in OUTCOMES.items():
@@ -355,8 +365,9 @@ class Page:
         ]
         return " · ".join(word for word in words if word)
 
-    def _heading(self, key: str, /, **params: str | int) -> None:
-        self._console.print(Text(self.words(key, **params), style="bold"))
+    def heading(self, key: str, /, **params: str | int) -> None:
+        """Print what comes next."""
+        self._console.print(Text(self.words(key, **params), style="bold"), soft_wrap=True)
 
     def _facts(self, facts: Mapping[str, str | None]) -> None:
         self.facts({self.words(f"column/{name}"): value for name, value in facts.items() if value})

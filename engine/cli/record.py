@@ -17,6 +17,7 @@ from engine.cli.options import (
     Target,
     Title,
     command,
+    which_copy,
 )
 
 app = typer.Typer()
@@ -79,10 +80,13 @@ def find(call: Call, words: Words, *, actor: As, owner: OwnerEmail) -> None:
 
 
 @command(app, "show")
-def show(call: Call, record: RecordName, actor: As) -> None:
-    """Show a record with what the actor may see of it."""
+def show(
+    call: Call, record: RecordName, *, actor: As, copy: NewestCopy = False, copy_id: CopyId = None
+) -> None:
+    """Show a record, or an archived copy of it, with what the actor may see."""
     actor_id = call.actor(actor)
-    found = call.desk.record(actor_id, call.record(actor_id, record))
+    record_id = call.record(actor_id, record)
+    found = call.desk.record(actor_id, record_id, copy=which_copy(copy, copy_id))
     call.answer(found, lambda page: page.record(found))
 
 
@@ -115,8 +119,7 @@ def export(
             record_id,
             to,
             language=call.language,
-            copy_id=copy_id,
-            newest_copy=copy,
+            copy=which_copy(copy, copy_id),
             progress=progress,
         )
     call.answer(

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from engine.desk import eligibility
+from engine.desk import eligibility, openings
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
 from engine.records import facts, locks, people, reading, transfers
@@ -37,7 +37,11 @@ class ClientsDesk(Commands):
                 named is None or named.organization_id != command.actor.organization_id
             ):
                 raise NotFound("member")
-            with eligibility.noticed(command, transfers.asked_about_clients_of(command.session, record_id)):
+            guarded = people.records_of_same_clients(command.session, record_id)
+            with (
+                openings.noticed(command, reader_id=member_id, record_ids=guarded),
+                eligibility.noticed(command, transfers.asked_about_clients_of(command.session, record_id)),
+            ):
                 written = [
                     people.restrict(
                         command.session,

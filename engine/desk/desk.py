@@ -1,5 +1,6 @@
 """The whole desk: what a practice does with the database alone."""
 
+from engine.desk.bulk_preview import BulkPreviewDesk
 from engine.desk.clients import ClientsDesk
 from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
@@ -9,6 +10,7 @@ from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
 from engine.desk.membership import MembersDesk
 from engine.desk.notes import NotesDesk
+from engine.desk.openings import OpeningsDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
@@ -28,6 +30,8 @@ class Desk(
     ExportingDesk,
     LookingDesk,
     QuarantineDesk,
+    OpeningsDesk,
     ImportDesk,
+    BulkPreviewDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""

@@ -1,6 +1,6 @@
 """The desk for exports: everything that a reader may see, in files (VIS-1 to VIS-7, AUD-3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -15,10 +15,9 @@ from engine.exports import folder
 from engine.exports.record import Export, Progress, write_record
 from engine.records import exporting, facts, reading, visibility
 from engine.records.exporting import ExportItem
-from engine.rules.content import ContentClass
-from engine.rules.facts import MemberFacts, Relation
+from engine.rules.facts import MemberFacts
 from engine.rules.writing import unseen
-from engine.views import RecordView
+from engine.states.choices import WhichCopy
 
 _Do: TypeAlias = Callable[[Session, MemberFacts, UUID], int]
 
@@ -33,21 +32,18 @@ class ExportingDesk(Commands):
         target: Path,
         *,
         language: str,
-        copy_id: UUID | None = None,
-        newest_copy: bool = False,
+        copy: WhichCopy | None = None,
         progress: Progress | None = None,
     ) -> int:
         """Write what the actor may see of a record, or of one archived copy, to a new or empty folder."""
 
         def do(session: Session, actor: MemberFacts, command_id: UUID) -> int:
             now = datetime.now(UTC)
-            view = reading.record_view(session, actor, record_id, now, with_items=False)
-            chosen = _copy(session, actor, record_id, now, copy_id, newest=newest_copy)
+            view = reading.record_view(session, actor, record_id, now, with_items=False, copy=copy)
+            chosen = None if copy is None else view.copy_id
             items = exporting.items_to_export(session, actor.id, record_id, now, chosen)
-            frozen = None if chosen is not None else view.open_transfer_id
-            if chosen is not None:
-                view = _as_in(view, items)
-            self._log_export(actor, "record.export", command_id, record_id, frozen)
+            holder_id = visibility.holder_read(session, actor.id, record_id, now, chosen)
+            self._log_export(actor, "record.export", command_id, record_id, view.open_transfer_id, holder_id)
             names = reading.names_of(session, [actor.id])
 
             def body(found: ExportItem) -> bytes:
@@ -74,8 +70,7 @@ class ExportingDesk(Commands):
         item_id: UUID,
         target: Path,
         *,
-        copy_id: UUID | None = None,
-        newest_copy: bool = False,
+        copy: WhichCopy | None = None,
     ) -> int:
         """Write the exact bytes of one item to a new file, and give their number."""
 
@@ -84,14 +79,21 @@ class ExportingDesk(Commands):
             record = facts.record(session, record_id, actor.id)
             if record is None or not visibility.may_see_record(session, actor.id, record_id, now):
                 raise unseen(record)
-            chosen = _copy(session, actor, record_id, now, copy_id, newest=newest_copy)
+            chosen = None
+            if copy is not None:
+                chosen = reading.record_view(
+                    session, actor, record_id, now, with_items=False, copy=copy
+                ).copy_id
             # The record in use comes before its copies.
             items = exporting.items_to_export(session, actor.id, record_id, now, chosen)
             found = next((i for i in items if i.item.id == item_id and i.item.sha256 is not None), None)
             if found is None:
                 raise NotFound("document")
-            frozen = None if found.item.archived else record.open_transfer_id
-            self._log_export(actor, "document.export", command_id, record_id, frozen)
+            frozen, holder_id = record.open_transfer_id, None
+            if found.item.archived:
+                frozen = None
+                holder_id = visibility.holder_read(session, actor.id, record_id, now, found.item.holding_id)
+            self._log_export(actor, "document.export", command_id, record_id, frozen, holder_id)
             body = exporting.body_of(session, actor.organization_id, found.item)
             folder.whole_file(target, body)
             return len(body)
@@ -112,7 +114,13 @@ class ExportingDesk(Commands):
             raise
 
     def _log_export(
-        self, actor: MemberFacts, action: str, command_id: UUID, record_id: UUID, transfer_id: UUID | None
+        self,
+        actor: MemberFacts,
+        action: str,
+        command_id: UUID,
+        record_id: UUID,
+        transfer_id: UUID | None,
+        holder_id: UUID | None,
     ) -> None:
         def write() -> None:
             with self.database.write() as session:
@@ -122,33 +130,8 @@ class ExportingDesk(Commands):
                     datetime.now(UTC),
                     record_id=record_id,
                     transfer_id=transfer_id,
+                    subject_id=holder_id,
                 )
                 log.append(session, self._entry(writing, action, command_id))
 
         patiently(write, self._patience)
-
-
-def _as_in(view: RecordView, items: Sequence[ExportItem]) -> RecordView:
-    """Give the details as they stand in the copy that is exported, not as they are now (VIS-7)."""
-    details = next(found.data for found in items if found.item.item_class is ContentClass.DETAILS)
-    names = ("title", "email", "reason_for_consultation", "opened_on", "confidential")
-    return view.model_copy(
-        update={name: details[name] for name in names} | {"relation": Relation.PREVIOUS_OWNER}
-    )
-
-
-def _copy(
-    session: Session,
-    actor: MemberFacts,
-    record_id: UUID,
-    now: datetime,
-    copy_id: UUID | None,
-    *,
-    newest: bool,
-) -> UUID | None:
-    if copy_id is None and not newest:
-        return None
-    found = exporting.copies(session, actor.id, record_id, now)
-    if not found or (copy_id is not None and copy_id not in found):
-        raise NotFound("copy")
-    return copy_id or found[0]

@@ -14,7 +14,7 @@ from engine.errors import BadInput, Denied, NotFound
 from engine.records import facts, reading, transfers, visibility
 from engine.records.tables import Member, TextKind
 from engine.rules.facts import MemberFacts
-from engine.states.choices import Basis, Options
+from engine.states.choices import Basis, Options, WhichCopy
 from engine.states.transfer import TransferState
 from engine.views import ChainView, PreviewView, ReaderView, RecordView, StandingView, TransferView
 
@@ -28,6 +28,8 @@ class _Touched:
 
     record_id: UUID | None = None
     transfer_id: UUID | None = None
+    #: The holder of a copy that was opened for this reader.
+    holder_id: UUID | None = None
 
 
 class LookingDesk(Commands):
@@ -43,13 +45,16 @@ class LookingDesk(Commands):
 
         return self._read(actor_id, "record.list", do)
 
-    def record(self, actor_id: UUID, record_id: UUID) -> RecordView:
-        """Show a record with every item that the actor may see."""
+    def record(self, actor_id: UUID, record_id: UUID, *, copy: WhichCopy | None = None) -> RecordView:
+        """Show a record with every item that the actor may see, or one archived copy of it (VIS-7)."""
 
         def do(session: Session, actor: MemberFacts) -> tuple[RecordView, _Touched | None]:
-            view = reading.record_view(session, actor, record_id, _now(), with_items=True)
-            copy = view.archived or any(item.archived for item in view.items)
-            return view, _touched(record_id, view.open_transfer_id, copy=copy)
+            now = _now()
+            view = reading.record_view(session, actor, record_id, now, with_items=True, copy=copy)
+            archived = view.archived or any(item.archived for item in view.items)
+            chosen = None if copy is None else view.copy_id
+            holder_id = visibility.holder_read(session, actor.id, record_id, now, chosen)
+            return view, _touched(record_id, view.open_transfer_id, copy=archived, holder_id=holder_id)
 
         return self._read(actor_id, "record.show", do)
 
@@ -63,7 +68,9 @@ class LookingDesk(Commands):
             if body is None or record is None:
                 raise NotFound("record")
             copy = visibility.is_in_copy_only(session, actor.id, record_id, item_id, now)
-            return body, _touched(record_id, None if copy else record.open_transfer_id, copy=copy)
+            holder_id = visibility.holder_read(session, actor.id, record_id, now) if copy else None
+            frozen = None if copy else record.open_transfer_id
+            return body, _touched(record_id, frozen, copy=copy, holder_id=holder_id)
 
         return self._read(actor_id, "record.read", do)
 
@@ -88,6 +95,7 @@ class LookingDesk(Commands):
             writing = Writing(
                 session, actor, _now(), record_id=touched.record_id, transfer_id=touched.transfer_id
             )
+            writing.subject_id = touched.holder_id
             log.append(session, self._entry(writing, action, command_id))
 
     def preview(self, actor_id: UUID, record_id: UUID, to_id: UUID, options: Options) -> PreviewView:
@@ -203,10 +211,12 @@ def _chain(name: str, found: log.Verification) -> ChainView:
     )
 
 
-def _touched(record_id: UUID, transfer_id: UUID | None, *, copy: bool) -> _Touched | None:
+def _touched(
+    record_id: UUID, transfer_id: UUID | None, *, copy: bool, holder_id: UUID | None
+) -> _Touched | None:
     if transfer_id is None and not copy:
         return None
-    return _Touched(record_id=record_id, transfer_id=transfer_id)
+    return _Touched(record_id=record_id, transfer_id=transfer_id, holder_id=holder_id)
 
 
 def _now() -> datetime:

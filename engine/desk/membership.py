@@ -7,7 +7,7 @@ from uuid import UUID
 import rfc8785
 from sqlalchemy.orm import Session
 
-from engine.desk import eligibility, unattended
+from engine.desk import eligibility, openings, unattended
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
 from engine.records import facts, holders, people, reading, transfers
@@ -110,6 +110,7 @@ class MembersDesk(Commands):
             if member.active:
                 raise BadInput("member_active")
             people.change_member(command.session, member.id, active=True)
+            openings.end_of_holder(command, member.id)
             return view(command.session, member.id)
 
         return self._command(actor_id, "member.activate", do, changed=member_id, changes_roles=True)
@@ -121,7 +122,10 @@ class MembersDesk(Commands):
             command.role = rules.check_administrator(command.actor)
             member = colleague(command.session, command.actor, member_id)
             command.subject_id = member.id
-            with eligibility.noticed(command, transfers.asked_of(command.session, member.id)):
+            with (
+                openings.noticed(command, reader_id=member.id),
+                eligibility.noticed(command, transfers.asked_of(command.session, member.id)),
+            ):
                 people.change_member(command.session, member.id, title=title)
             return view(command.session, member.id)
 

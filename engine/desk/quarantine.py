@@ -3,13 +3,13 @@
 from uuid import UUID, uuid4
 
 from engine.desk.base import Commands, Writing
-from engine.errors import BadInput, Denied
+from engine.errors import BadInput, Denied, NotFound
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
-from engine.records import quarantine, transfers
+from engine.records import facts, quarantine, recovering, transfers
 from engine.records.tables import TextKind
 from engine.rules import writing as rules
-from engine.states.choices import RestorationCause
+from engine.states.choices import RestorationCause, Role
 from engine.views import DueView, QuarantineView, TombstoneView
 
 _LONGEST_REASON = 20_000
@@ -32,22 +32,7 @@ class QuarantineDesk(Commands):
 
         def do(command: Writing) -> None:
             command.role = rules.check_administrator(command.actor)
-            if not reason.strip():
-                raise Denied("ST-2")
-            if len(reason) > _LONGEST_REASON:
-                raise BadInput("too_long", field="reason", most=_LONGEST_REASON)
-            organization_id, reason_id = command.actor.organization_id, uuid4()
-            transfers.add_text(
-                command.session,
-                {
-                    "id": reason_id,
-                    "organization_id": organization_id,
-                    "author_id": actor_id,
-                    "kind": TextKind.REASON,
-                    "body": reason,
-                    "created_at": command.now,
-                },
-            )
+            organization_id, reason_id = command.actor.organization_id, write_reason(command, reason)
             found = quarantine.restore(
                 command.session,
                 organization_id,
@@ -63,6 +48,44 @@ class QuarantineDesk(Commands):
             outbox.tell(command.session, NoticeKind.RESTORED, [found.owner_id], told, but=actor_id)
 
         self._command(actor_id, "quarantine.restore", do)
+
+    def recover(
+        self, actor_id: UUID, record_id: UUID, *, author_id: UUID, cause: RestorationCause, reason: str
+    ) -> UUID:
+        """
+        Make an archived copy of what somebody who has left kept for themself in a record (VIS-6).
+
+        The copy is theirs: it is read where it is opened for somebody (MOVE-6). Administrators are told.
+        """
+
+        def do(command: Writing) -> UUID:
+            command.role = rules.check_administrator(command.actor)
+            command.record(record_id, alone=True)
+            author = facts.member(command.session, author_id)
+            if author is None or author.organization_id != command.actor.organization_id:
+                raise NotFound("colleague")
+            # Before it is asked whether there is anything: nobody learns that of a colleague who is there.
+            if author.active:
+                raise Denied("VIS-6", "author_active")
+            copy_id = recovering.recover(
+                command.session,
+                record_id,
+                author_id,
+                cause=cause,
+                reason_id=write_reason(command, reason),
+                by_id=actor_id,
+                now=command.now,
+            )
+            if copy_id is None:
+                raise NotFound("left_behind")
+            command.subject_id = author_id
+            organization_id = command.actor.organization_id
+            told = {author_id, *outbox.in_role(command.session, organization_id, Role.ADMINISTRATOR)}
+            cause_of = outbox.Cause(organization_id, None, command.command_id, command.now)
+            outbox.tell(command.session, NoticeKind.RECOVERED, told, cause_of, but=actor_id, about=copy_id)
+            return copy_id
+
+        return self._command(actor_id, "quarantine.recover", do, concerned=(author_id,))
 
     def destruction_forecast(self, actor_id: UUID) -> list[DueView]:
         """Say what will be destroyed on which day, by class."""
@@ -81,3 +104,24 @@ class QuarantineDesk(Commands):
             return quarantine.report(command.session, command.actor.organization_id)
 
         return self._command(actor_id, "destruction.report", do)
+
+
+def write_reason(command: Writing, reason: str) -> UUID:
+    """Write why, as a text that the database keeps and the log has not (ST-2)."""
+    if not reason.strip():
+        raise Denied("ST-2")
+    if len(reason) > _LONGEST_REASON:
+        raise BadInput("too_long", field="reason", most=_LONGEST_REASON)
+    reason_id = uuid4()
+    transfers.add_text(
+        command.session,
+        {
+            "id": reason_id,
+            "organization_id": command.actor.organization_id,
+            "author_id": command.actor.id,
+            "kind": TextKind.REASON,
+            "body": reason,
+            "created_at": command.now,
+        },
+    )
+    return reason_id

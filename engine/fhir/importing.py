@@ -101,6 +101,12 @@ def _write(
     waiting = [patient for patient in index.of_patient if patient not in there]
     if owner_id is None:
         _check_owners(desk, actor_id, index, mapper, source, waiting)
+    for done, patient in enumerate(waiting):
+        # Made once in vain: whatever is wrong with it is found before anything is written.
+        progress("judging", done, len(waiting))
+        mapper.parcel(patient)
+    if waiting:
+        progress("judging", len(waiting), len(waiting))
     used: set[Key] = set()
     for done, patient in enumerate(index.of_patient):
         progress("writing", done, len(index.of_patient))

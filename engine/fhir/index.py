@@ -149,7 +149,9 @@ class Index:
         """Find what a reference leads to in the input."""
         if isinstance(reference, dict) and isinstance(reference.get("identifier"), dict):
             identifier = reference["identifier"]
-            by_identifier = self._one("Practitioner", identifier.get("system"), str(identifier.get("value")))
+            system, value = identifier.get("system"), identifier.get("value")
+            right = isinstance(value, str) and (system is None or isinstance(system, str))
+            by_identifier = self._one("Practitioner", system, value) if right else None
             if "reference" not in reference:
                 return by_identifier
         if isinstance(reference, dict):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from engine.catalogue import label
 from engine.fhir import canonical, checking
 from engine.fhir.index import Index, Key, listed
-from engine.records.importing import Parcel, Person, Thing, check_name, document_columns, note_columns
+from engine.records.importing import Parcel, Person, Thing, document_columns, note_columns, one_line
 from engine.records.tables import Became
 
 JSON: Final = "application/fhir+json"
@@ -95,8 +95,8 @@ class Mapper:
             sha256=self._index.sha256(key),
             email=next(filter(None, (_email(found) for found in [resource, *roles])), None),
             made_email=f"practitioner-{stands_in}@import.invalid",
-            first_name=check_name(first or "?", "first_name"),
-            last_name=check_name(last or "?", "last_name"),
+            first_name=one_line(first, "?"),
+            last_name=one_line(last, "?"),
             title=_title(resource, roles),
             language=_language(resource, self._language),
             active=resource.get("active", True) is not False,
@@ -138,7 +138,7 @@ class Mapper:
                     at=at,
                     body=self._index.content(key),
                     columns={
-                        "name": check_name(_any_name(resource, "/".join(key)), "name"),
+                        "name": one_line(_any_name(resource), "/".join(key)),
                         "relationship": _relationship(key, resource),
                     },
                 )
@@ -151,7 +151,8 @@ class Mapper:
     ) -> Iterator[Thing]:
         for part, attachment in _attachments(key, resource):
             body = checking.unpack(attachment["data"])
-            media_type = str(attachment.get("contentType") or "application/octet-stream")
+            said = attachment.get("contentType")
+            media_type = one_line(said if isinstance(said, str) else "", "application/octet-stream")
             # Who did not write here, or when, cannot be guessed: then it is a file, not a signed note.
             written = author is not None and at is not None
             if key[0] == "DocumentReference" and written and _is_text(media_type, body):
@@ -161,9 +162,7 @@ class Mapper:
                 )
             else:
                 title = attachment.get("title")
-                name = check_name(
-                    title if isinstance(title, str) and title.strip() else "-".join(key), "name"
-                )
+                name = one_line(title if isinstance(title, str) else "", "-".join(key))
                 columns = document_columns(name, media_type)
                 yield self._thing(
                     Became.DOCUMENT, key, part=part, author=author, at=at, body=body, columns=columns
@@ -179,10 +178,12 @@ class Mapper:
         return canonical.write(resource)
 
     def _appointment(self, key: Key, resource: Any, period: Any, author: Key | None) -> Iterator[Thing]:  # noqa: ANN401 - JSON
-        if not isinstance(period, dict) or resource.get("status") not in _STANDS or author is None:
+        # Compared one by one: what stands there may be a list, which no set can be asked for.
+        stands = any(resource.get("status") == word for word in _STANDS)
+        if not isinstance(period, dict) or not stands or author is None:
             return
         starts, ends = (checking.instant(period.get(word), self._zone) for word in ("start", "end"))
-        if starts is not None and ends is not None:
+        if starts is not None and ends is not None and starts <= ends:
             yield self._thing(
                 Became.APPOINTMENT,
                 key,
@@ -264,26 +265,25 @@ def _cents(value: Any) -> int | None:  # noqa: ANN401 - what a resource says
 
 def _human(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     names = listed(resource.get("name"))
-    official = [name for name in names if name.get("use") in {"official", "usual"}]
+    official = [name for name in names if name.get("use") in ("official", "usual")]
     return next(iter(official or names), {})
 
 
 def _names(resource: Mapping[str, Any]) -> tuple[str, str]:
     name = _human(resource)
-    given = [word for word in name.get("given", []) if isinstance(word, str)]
-    family = name.get("family")
-    return " ".join(given), family if isinstance(family, str) else str(name.get("text") or "")
+    given, family, text = name.get("given"), name.get("family"), name.get("text")
+    words = [word for word in given if isinstance(word, str)] if isinstance(given, list) else []
+    otherwise = text if isinstance(text, str) else ""
+    return " ".join(words), family if isinstance(family, str) else otherwise
 
 
 def _name(resource: Mapping[str, Any], otherwise: str) -> str:
-    return check_name(" ".join(filter(None, _names(resource))).strip() or otherwise, "client")
+    return one_line(" ".join(filter(None, _names(resource))), otherwise)
 
 
-def _any_name(resource: Mapping[str, Any], otherwise: str) -> str:
+def _any_name(resource: Mapping[str, Any]) -> str:
     name = resource.get("name")
-    if isinstance(name, str) and name.strip():
-        return name
-    return " ".join(filter(None, _names(resource))).strip() or otherwise
+    return name if isinstance(name, str) else " ".join(filter(None, _names(resource)))
 
 
 def _email(resource: Mapping[str, Any]) -> str | None:
@@ -315,21 +315,19 @@ def _title(resource: Mapping[str, Any], roles: Sequence[Mapping[str, Any]]) -> s
             if isinstance(found.get("code"), dict)
         ),
     ]
-    words = next(filter(None, map(_words, concepts)), "")
-    return check_name(words, "title") if words.strip() else ""
+    return one_line(next(filter(None, map(_words, concepts)), ""), "")
 
 
 def _words(concept: Mapping[str, Any]) -> str:
     text = concept.get("text")
     if isinstance(text, str) and text.strip():
         return text
-    return next((str(c["display"]) for c in listed(concept.get("coding")) if c.get("display")), "")
+    shown = (coding.get("display") for coding in listed(concept.get("coding")))
+    return next((words for words in shown if isinstance(words, str) and words), "")
 
 
 def _relationship(key: Key, resource: Mapping[str, Any]) -> str:
     if key[0] == "Organization":
         return "organization"
-    return check_name(
-        next(filter(None, map(_words, listed(resource.get("relationship")))), "") or "related person",
-        "relationship",
-    )
+    words = next(filter(None, map(_words, listed(resource.get("relationship")))), "")
+    return one_line(words, "related person")

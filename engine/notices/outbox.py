@@ -34,6 +34,9 @@ class NoticeKind(StrEnum):
     NEEDS_YOU = "needs_you"
     EMERGENCY = "emergency"
     RESTORED = "restored"
+    RECOVERED = "quarantine_recovered"
+    COPY_OPENED = "quarantine_opened"
+    COPY_CLOSED = "quarantine_closed"
     LOST_ELIGIBILITY = "lost_eligibility"
     NAME_COORDINATOR = "name_coordinator"
     ROLE_GRANTED = "role_granted"
@@ -85,7 +88,7 @@ def tell(
 def who_must_decide(session: Session, organization_id: UUID) -> list[UUID]:
     """Give the coordinators, or where there is none the administrators, who are told to name one (ST-1)."""
     for role in (Role.COORDINATOR, Role.ADMINISTRATOR):
-        found = _in_role(session, organization_id, role)
+        found = in_role(session, organization_id, role)
         if found:
             return found
     return []
@@ -93,15 +96,11 @@ def who_must_decide(session: Session, organization_id: UUID) -> list[UUID]:
 
 def coordinators(session: Session, organization_id: UUID) -> list[UUID]:
     """Give the active coordinators of an organization."""
-    return _in_role(session, organization_id, Role.COORDINATOR)
+    return in_role(session, organization_id, Role.COORDINATOR)
 
 
-def administrators(session: Session, organization_id: UUID) -> list[UUID]:
-    """Give the active administrators of an organization."""
-    return _in_role(session, organization_id, Role.ADMINISTRATOR)
-
-
-def _in_role(session: Session, organization_id: UUID, role: Role) -> list[UUID]:
+def in_role(session: Session, organization_id: UUID, role: Role) -> list[UUID]:
+    """Give the active members of an organization in a role."""
     return list(
         session.scalars(
             select(Member.id)

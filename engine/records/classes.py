@@ -45,17 +45,21 @@ _Given = BindParameter[Any]
 _Column = Any
 
 
-def items(now: datetime | _Given, holdings: Select[Any], record_id: UUID | _Given) -> CompoundSelect[Any]:
+def items(
+    now: datetime | _Given, holdings: Select[Any], record_id: UUID | _Given | Select[Any]
+) -> CompoundSelect[Any]:
     """
     Select every item of some holdings of a record, and what belongs to the record itself.
 
-    ``now`` and ``record_id`` are values, or parameters of a statement that is built once and run often.
+    ``now`` and ``record_id`` are values, or parameters of a statement that is built once and run often;
+    of a whole caseload ``record_id`` selects the records.
 
-    Columns: ``item_class``, ``item_id``, ``holding_id`` (null where the record itself has it), ``author_id``,
-    ``sha256``, ``author_only``, ``state``, ``label``, ``at``, ``first_author_id``.
+    Columns: ``item_class``, ``item_id``, ``holding_id`` (null where the record itself has it), ``record_id``
+    (there alone), ``author_id``, ``sha256``, ``author_only``, ``state``, ``label``, ``at``,
+    ``first_author_id``.
     """
     upcoming_after = literal(now, Instant) if isinstance(now, datetime) else now
-    of_record = and_(Appointment.holding_id.is_(None), Appointment.record_id == record_id)
+    of_record = and_(Appointment.holding_id.is_(None), _among(Appointment.record_id, record_id))
     return union_all(
         _arm(
             _is(ContentClass.DETAILS),
@@ -94,6 +98,7 @@ def items(now: datetime | _Given, holdings: Select[Any], record_id: UUID | _Give
             _appointment_class(upcoming_after),
             item_id=Appointment.item_id,
             holding_id=Appointment.holding_id,
+            record_id=case((Appointment.holding_id.is_(None), Appointment.record_id)),
             author_id=Appointment.practitioner_id,
             state=cast(Appointment.state, Text),
             at=Appointment.starts_at,
@@ -101,11 +106,19 @@ def items(now: datetime | _Given, holdings: Select[Any], record_id: UUID | _Give
         _arm(
             _is(ContentClass.SHARE),
             item_id=Share.id,
+            record_id=Share.record_id,
             author_id=Share.member_id,
             label=cast(Share.level, Text),
             at=Share.since,
-        ).where(Share.record_id == record_id, Share.ended_at.is_(None)),
+        ).where(_among(Share.record_id, record_id), Share.ended_at.is_(None)),
     )
+
+
+def _among(column: _Column, record_id: UUID | _Given | Select[Any]) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = (
+        column.in_(record_id) if isinstance(record_id, Select) else column == record_id
+    )
+    return found
 
 
 def _is(item_class: ContentClass) -> ColumnElement[ContentClass]:
@@ -163,6 +176,7 @@ def _arm(  # noqa: PLR0913 - one argument a column
     item_id: _Column,
     at: _Column,
     holding_id: _Column = _NO_ID,
+    record_id: _Column = _NO_ID,
     author_id: _Column = _NO_ID,
     sha256: _Column = _NO_TEXT,
     author_only: _Column = _NO,
@@ -174,6 +188,7 @@ def _arm(  # noqa: PLR0913 - one argument a column
         item_class.label("item_class"),
         item_id.label("item_id"),
         holding_id.label("holding_id"),
+        record_id.label("record_id"),
         author_id.label("author_id"),
         sha256.label("sha256"),
         author_only.label("author_only"),

@@ -212,6 +212,7 @@ def destroy(session: Session, holding_id: UUID, now: datetime) -> Destroyed | No
     rule = DestroyedBy.RETENTION if row.whole else DestroyedBy.GRACE
     # Without a copy the bills stay in their writer's accounts, whatever becomes of the rest (MOVE-T, MOVE-8).
     accounts = found.state is HoldingState.QUARANTINED
+    digests = _digests(session, holding_id, row.closed_by_id)
     counts = _leave_tombstones(session, holding_id, row.record_id, found.organization_id, rule, now, accounts)
     if rule is DestroyedBy.RETENTION:
         _close(session, holding_id)
@@ -225,7 +226,7 @@ def destroy(session: Session, holding_id: UUID, now: datetime) -> Destroyed | No
                 ManifestLine.transfer_id == row.closed_by_id, ManifestLine.outcome == Outcome.DELETED
             )
             session.execute(delete(model).where(model.holding_id == holding_id, model.item_id.in_(gone)))
-    _forget(session, row.record_id, found.organization_id, row.closed_by_id)
+    _forget(session, row.record_id, found.organization_id, digests)
     _forget_forms(session, row.record_id)
     imported.forget(session, row.record_id)
     return Destroyed(
@@ -302,11 +303,28 @@ def _close(session: Session, holding_id: UUID) -> None:
     )
 
 
-def _forget(session: Session, record_id: UUID, organization_id: UUID, transfer_id: UUID) -> None:
-    """Drop the bytes that nothing refers to any more, then the digests that stand for nothing (AUD-4)."""
-    had = select(ManifestLine.sha256).where(
-        ManifestLine.transfer_id == transfer_id, ManifestLine.sha256.is_not(None)
+def _digests(
+    session: Session, holding_id: UUID, transfer_id: UUID | None
+) -> Select[Any] | Sequence[str | None]:
+    """Say which bytes a holding had, as the manifest lists them; where there is none, as it has (VIS-6)."""
+    if transfer_id is not None:
+        return select(ManifestLine.sha256).where(
+            ManifestLine.transfer_id == transfer_id, ManifestLine.sha256.is_not(None)
+        )
+    had = union_all(
+        *(
+            select(table.c.sha256).where(table.c.holding_id == holding_id)
+            for table in _WITH_CONTENT
+            if "holding_id" in table.c
+        )
     )
+    return session.scalars(had).all()
+
+
+def _forget(
+    session: Session, record_id: UUID, organization_id: UUID, had: Select[Any] | Sequence[str | None]
+) -> None:
+    """Drop the bytes that nothing refers to any more, then the digests that stand for nothing (AUD-4)."""
     unused = [
         ~exists().where(table.c.organization_id == Content.organization_id, table.c.sha256 == Content.sha256)
         for table in _WITH_CONTENT

@@ -1,7 +1,6 @@
 """What an export holds: every item that an actor may see, its fields, and its bytes one item at a time."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,6 @@ from engine.records.tables import (
     Content,
     Document,
     Holding,
-    HoldingState,
     Invoice,
     Member,
     Note,
@@ -51,16 +49,6 @@ class ExportItem:
     author: str | None
     media_type: str | None
     data: dict[str, Any] = field(default_factory=dict)
-
-
-def copies(session: Session, actor_id: UUID, record_id: UUID, now: datetime) -> Sequence[UUID]:
-    """Give the archived copies of a record that an actor may read, newest first (VIS-7)."""
-    reach = visibility.access(actor_id, record_id, now)
-    return session.scalars(
-        select(Holding.id)
-        .where(Holding.id.in_(select(reach.c.holding_id)), Holding.state == HoldingState.ARCHIVED)
-        .order_by(Holding.until_at.desc())
-    ).all()
 
 
 def items_to_export(

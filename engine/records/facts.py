@@ -3,12 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import and_, bindparam, exists, false, func, select, true
 from sqlalchemy.orm import Session, aliased
 
+from engine.records import openings
 from engine.records.tables import (
     Asking,
     FreeText,
@@ -26,7 +27,7 @@ from engine.records.tables import (
     Share,
     Transfer,
 )
-from engine.records.types import Id
+from engine.records.types import Id, Instant
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, Relation, TransferFacts, same_title
 from engine.states.choices import Options, Role
 from engine.states.transfer import OPEN_STATES, TransferState
@@ -65,6 +66,7 @@ _MEMBER = (
     .where(Member.id == bindparam("member_id", type_=Id))
 )
 _COPY = aliased(Holding)
+_OPENED = aliased(Holding)
 _RECORD = (
     select(
         Record.id,
@@ -87,6 +89,15 @@ _RECORD = (
             _COPY.state == HoldingState.ARCHIVED,
         )
         .label("holds_copy"),
+        exists()
+        .where(
+            _OPENED.record_id == Record.id,
+            _OPENED.state == HoldingState.ARCHIVED,
+            openings.stands(
+                _OPENED, bindparam("actor_id", type_=Id), bindparam("the_instant", type_=Instant)
+            ),
+        )
+        .label("reads_copy"),
     )
     .join(Holding, and_(Holding.record_id == Record.id, Holding.state == HoldingState.LIVE))
     .join(Member, Member.id == Holding.owner_id)
@@ -152,7 +163,7 @@ def practitioners(session: Session, organization_id: UUID) -> list[MemberFacts]:
 
 def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | None:
     """Read one record with its live holding, its restrictions and what the actor is to it."""
-    given = {"record_id": record_id, "actor_id": actor_id}
+    given = {"record_id": record_id, "actor_id": actor_id, "the_instant": datetime.now(UTC)}
     row = session.execute(_RECORD, given).one_or_none()
     if row is None:
         return None
@@ -163,8 +174,10 @@ def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | N
         relation = Relation.NEW_OWNER
     elif row.share_level is not None:
         relation = Relation.COLLABORATOR
+    elif row.holds_copy:
+        relation = Relation.PREVIOUS_OWNER
     else:
-        relation = Relation.PREVIOUS_OWNER if row.holds_copy else Relation.NOBODY
+        relation = Relation.READER if row.reads_copy else Relation.NOBODY
     return RecordFacts(
         id=row.id,
         organization_id=row.organization_id,

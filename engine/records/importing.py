@@ -11,7 +11,6 @@ from uuid import UUID, uuid5
 from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from engine.errors import BadInput
 from engine.records import imported, people, writing
 from engine.records.imported import Key
 from engine.records.tables import (
@@ -290,9 +289,7 @@ def _keep(session: Session, organization_id: UUID, bodies: Iterable[bytes]) -> d
     return digests
 
 
-def check_name(text: str, field_name: str) -> str:
-    """Give a name that fits on one line, shortened where the other system wrote more. Raises ``BadInput``."""
+def one_line(text: str, otherwise: str) -> str:
+    """Give a text that fits on one line, shortened where the other system wrote more; or something else."""
     words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    if not words:
-        raise BadInput("empty", field=field_name)
-    return words[: writing.LONGEST_LINE]
+    return words[: writing.LONGEST_LINE].strip() or otherwise

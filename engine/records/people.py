@@ -214,6 +214,14 @@ def clients_of(session: Session, record_id: UUID) -> Sequence[Client]:
     ).all()
 
 
+def records_of_same_clients(session: Session, record_id: UUID) -> Sequence[UUID]:
+    """List the records of a record's clients, itself among them (ELIG-4)."""
+    clients = select(RecordClient.client_id).where(RecordClient.record_id == record_id)
+    return session.scalars(
+        select(RecordClient.record_id).where(RecordClient.client_id.in_(clients)).distinct()
+    ).all()
+
+
 def restrict(
     session: Session,
     client_id: UUID,

@@ -5,15 +5,31 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import exists, insert, select, true, update
+from sqlalchemy import exists, false, insert, select, true, update
 from sqlalchemy.orm import Session
 
 from engine.errors import NotFound
-from engine.records import destruction
-from engine.records.tables import DestroyedBy, Holding, HoldingState, Record, Restoration
+from engine.records import destruction, openings
+from engine.records.reading import names_of
+from engine.records.tables import (
+    DestroyedBy,
+    Holding,
+    HoldingState,
+    Member,
+    Opening,
+    Record,
+    Restoration,
+)
 from engine.rules.content import UNCOUNTED, ContentClass
 from engine.states.choices import RestorationCause
-from engine.views import CountLine, DueView, QuarantineView, TombstoneView
+from engine.views import (
+    CountLine,
+    DueView,
+    HolderlessCopyView,
+    OpeningView,
+    QuarantineView,
+    TombstoneView,
+)
 
 
 def quarantines(session: Session, organization_id: UUID) -> list[QuarantineView]:
@@ -33,6 +49,52 @@ def quarantines(session: Session, organization_id: UUID) -> list[QuarantineView]
         )
         for one in found
     ]
+
+
+def holderless(session: Session, organization_id: UUID, now: datetime) -> list[HolderlessCopyView]:
+    """List the copies whose holder is inactive, the one that ends first in front, and who may read them."""
+    gone = set(
+        session.scalars(
+            select(Member.id).where(Member.organization_id == organization_id, Member.active.is_(false()))
+        )
+    )
+    found = [
+        one
+        for one in destruction.waiting(session, organization_id)
+        if one.state is HoldingState.ARCHIVED and one.owner_id in gone
+    ]
+    open_now: dict[UUID, list[OpeningView]] = {}
+    for opening, holding in openings.standing(session, organization_id, now):
+        open_now.setdefault(holding.id, []).append(opening_view(session, opening, holding))
+    numbers = _numbers(session, {one.record_id for one in found})
+    names = names_of(session, [one.owner_id for one in found])
+    return [
+        HolderlessCopyView(
+            id=one.holding_id,
+            record_number=numbers.get(one.record_id),
+            holder=names[one.owner_id],
+            since=one.since,
+            due_on=one.due_on,
+            held=one.held,
+            items=_lines(Counter(one.counts) + Counter(one.unfinished)),
+            openings=open_now.get(one.holding_id, []),
+        )
+        for one in found
+    ]
+
+
+def opening_view(session: Session, opening: Opening, holding: Holding) -> OpeningView:
+    """Show an opening to an administrator."""
+    names = names_of(session, [opening.reader_id, opening.by_id])
+    return OpeningView(
+        id=opening.id,
+        copy_id=holding.id,
+        record_number=_numbers(session, [holding.record_id]).get(holding.record_id),
+        reader=names[opening.reader_id],
+        opened_by=names[opening.by_id],
+        opened_at=opening.opened_at,
+        until_at=opening.until_at,
+    )
 
 
 def forecast(session: Session, organization_id: UUID) -> list[DueView]:

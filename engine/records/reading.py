@@ -14,9 +14,9 @@ from engine.records.people import clients_of, restrictions_of
 from engine.records.tables import Holding, HoldingState, Member, Record, Transfer
 from engine.rules import transfers as rules
 from engine.rules.content import UNCOUNTED, Outcome, plan
-from engine.rules.facts import MemberFacts, RecordStatus
+from engine.rules.facts import MemberFacts, RecordStatus, Relation
 from engine.rules.writing import unseen
-from engine.states.choices import Options, Role
+from engine.states.choices import Options, Role, WhichCopy
 from engine.states.transfer import Party, TransferState
 from engine.views import (
     ClassLine,
@@ -75,20 +75,29 @@ def restriction_views(session: Session, record_id: UUID) -> list[RestrictionView
 
 
 def record_view(
-    session: Session, actor: MemberFacts, record_id: UUID, now: datetime, *, with_items: bool
+    session: Session,
+    actor: MemberFacts,
+    record_id: UUID,
+    now: datetime,
+    *,
+    with_items: bool,
+    copy: WhichCopy | None = None,
 ) -> RecordView:
-    """Show a record to somebody who may look into it. Raises ``Denied`` or ``NotFound`` (VIS-11)."""
+    """
+    Show a record, or one copy of it, to somebody who may look into it.
+
+    Raises ``Denied`` or ``NotFound`` (VIS-11).
+    """
     record = facts.record(session, record_id, actor.id)
     if record is None or not visibility.may_see_record(session, actor.id, record_id, now):
         raise unseen(record)
     row = session.get_one(Record, record_id)
-    holding = session.scalars(
-        select(Holding)
-        .where(Holding.id.in_(select(visibility.access(actor.id, record_id, now).c.holding_id)))
-        .order_by(case((Holding.state == HoldingState.LIVE, 0), else_=1), Holding.until_at.desc())
-        .limit(1)
-    ).one()
+    holding = _shown(session, actor, record_id, now, copy)
     holder = names_of(session, [holding.owner_id])
+    relation, copy_id = record.relation, None
+    if copy is not None:
+        copy_id = holding.id
+        relation = Relation.PREVIOUS_OWNER if holding.owner_id == actor.id else Relation.READER
     return RecordView(
         id=row.id,
         number=row.number,
@@ -100,15 +109,39 @@ def record_view(
         email=holding.email,
         reason_for_consultation=holding.reason_for_consultation,
         owner=holder[holding.owner_id],
-        relation=record.relation,
+        relation=relation,
         open_transfer_id=record.open_transfer_id if holding.state is HoldingState.LIVE else None,
         archived=holding.state is not HoldingState.LIVE,
-        items=_items(session, actor, record_id, now) if with_items else [],
+        copy_id=holding.id if holding.state is not HoldingState.LIVE else None,
+        items=_items(session, actor, record_id, now, copy_id) if with_items else [],
     )
 
 
-def _items(session: Session, actor: MemberFacts, record_id: UUID, now: datetime) -> list[ItemView]:
-    seen = visibility.see(session, actor.id, record_id, now)
+def _shown(
+    session: Session, actor: MemberFacts, record_id: UUID, now: datetime, copy: WhichCopy | None
+) -> Holding:
+    """Give the holding whose details are shown: the one in use before its copies, or the copy wanted."""
+    if copy is not None:
+        found = [holding_id for holding_id, _ in visibility.copies(session, actor.id, record_id, now)]
+        if not found or (copy.id is not None and copy.id not in found):
+            raise NotFound("copy")
+        return session.get_one(Holding, copy.id or found[0])
+    return session.scalars(
+        select(Holding)
+        .where(Holding.id.in_(select(visibility.access(actor.id, record_id, now).c.holding_id)))
+        .order_by(case((Holding.state == HoldingState.LIVE, 0), else_=1), Holding.until_at.desc())
+        .limit(1)
+    ).one()
+
+
+def _items(
+    session: Session, actor: MemberFacts, record_id: UUID, now: datetime, copy_id: UUID | None
+) -> list[ItemView]:
+    seen = [
+        item
+        for item in visibility.see(session, actor.id, record_id, now)
+        if copy_id is None or item.holding_id == copy_id
+    ]
     names = names_of(session, [who for item in seen for who in (item.author_id, item.first_author_id)])
     texts = visibility.read_texts(session, actor.id, record_id, now)
     return [

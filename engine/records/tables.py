@@ -631,6 +631,32 @@ class Restoration(Base):
     at: Mapped[datetime]
 
 
+class Opening(Base):
+    """A copy whose holder is gone, opened for one reader and a time; it ends once, nothing else changes."""
+
+    __tablename__ = "openings"
+    __table_args__ = (
+        _words("cause", RestorationCause),
+        CheckConstraint("(ended_at IS NULL) OR (ended_at >= opened_at)", name="ended_after"),
+        CheckConstraint("until_at > opened_at", name="for_a_time"),
+        Index(None, "reader_id", "holding_id"),
+        Index(None, "holding_id"),
+        _STRICT,
+    )
+
+    #: The command's, in the log too.
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    holding_id: Mapped[UUID] = mapped_column(ForeignKey("holdings.id"))
+    reader_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    cause: Mapped[RestorationCause]
+    reason_id: Mapped[UUID] = mapped_column(ForeignKey("texts.id"))
+    by_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    opened_at: Mapped[datetime]
+    until_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
 class Tombstone(Base):
     """What is left of the items of a class that were destroyed: how many, when, by which rule (MOVE-6)."""
 

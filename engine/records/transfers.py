@@ -15,6 +15,7 @@ from engine.records.tables import (
     FreeText,
     Holding,
     HoldingState,
+    Opening,
     RecordClient,
     Restoration,
     StuckCause,
@@ -248,6 +249,8 @@ def sweep_texts(session: Session, before: datetime) -> int:
         )
     )
     restoring = exists().where(Restoration.reason_id == FreeText.id)
+    opening = exists().where(Opening.reason_id == FreeText.id)
     asking = exists().where(or_(Asking.reason_id == FreeText.id, Asking.basis_id == FreeText.id))
-    result = session.execute(delete(FreeText).where(FreeText.created_at < before, ~used, ~restoring, ~asking))
+    unused = and_(~used, ~restoring, ~opening, ~asking)
+    result = session.execute(delete(FreeText).where(FreeText.created_at < before, unused))
     return result.rowcount if isinstance(result, CursorResult) else 0

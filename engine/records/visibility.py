@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, exists, false, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
+from engine.records import openings
 from engine.records.classes import items
 from engine.records.tables import (
     Content,
@@ -45,6 +46,11 @@ class As(StrEnum):
     OWNER = "owner"
     COLLABORATOR = "collaborator"
     PREVIOUS_OWNER = "previous_owner"
+    #: A copy whose holder is gone, opened by an administrator for this actor and a time (MOVE-6).
+    READER = "reader"
+
+
+_OF_COPIES = (As.PREVIOUS_OWNER, As.READER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,8 @@ def access(actor_id: UUID, record_id: UUID, now: datetime) -> Any:  # noqa: ANN4
     Select the holdings of a record that an actor may look into, and by what right.
 
     An inactive actor and one of another organization get none (VIS-8); a collaborator none while a transfer
-    is open (VIS-4, VIS-9), but for an emergency; a previous owner only a holding kept as a copy (VIS-7).
+    is open (VIS-4, VIS-9), but for an emergency; a previous owner only a holding kept as a copy (VIS-7);
+    somebody for whom such a copy was opened sees it as its holder does, ``seen_as`` (MOVE-6).
     """
     frozen = and_(
         exists().where(Transfer.record_id == record_id, Transfer.state.in_(OPEN_STATES)),
@@ -82,11 +89,13 @@ def access(actor_id: UUID, record_id: UUID, now: datetime) -> Any:  # noqa: ANN4
     )
 
     def right(name: As, state: HoldingState, *conditions: Any) -> Select[Any]:  # noqa: ANN401
+        seen_as = Holding.owner_id if name is As.READER else literal(actor_id, Id)
         columns: list[Any] = [
             Holding.id.label("holding_id"),
             Holding.closed_by_id.label("closed_by_id"),
             Holding.until_at.label("until_at"),
             literal(name).label("right"),
+            seen_as.label("seen_as"),
         ]
         return select(*columns).where(
             Holding.record_id == record_id, Holding.state == state, actor, *conditions
@@ -96,6 +105,7 @@ def access(actor_id: UUID, record_id: UUID, now: datetime) -> Any:  # noqa: ANN4
         right(As.OWNER, HoldingState.LIVE, Holding.owner_id == actor_id),
         right(As.COLLABORATOR, HoldingState.LIVE, Holding.owner_id != actor_id, shared, ~frozen),
         right(As.PREVIOUS_OWNER, HoldingState.ARCHIVED, Holding.owner_id == actor_id),
+        right(As.READER, HoldingState.ARCHIVED, openings.stands(Holding, actor_id, now)),
     ).subquery("access")
 
 
@@ -116,7 +126,7 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
     """Select the items of a record that an actor may see (VIS-5 to VIS-7, VIS-9, VIS-10)."""
     holdings = access(actor_id, record_id, now)
     item = items(now, select(holdings.c.holding_id), record_id).subquery("item")
-    own = item.c.author_id == actor_id
+    own = item.c.author_id == holdings.c.seen_as
     others_private = and_(item.c.author_only.is_(true()), ~own)
     author_has_access = exists().where(
         Share.record_id == record_id,
@@ -146,8 +156,9 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
         or_(own, item.c.item_class.in_(_FOR_COLLABORATORS)),
         ~others_private,
     )
-    previous_owner = and_(
-        holdings.c.right == As.PREVIOUS_OWNER,
+    in_copy = holdings.c.right.in_(_OF_COPIES)
+    copy = and_(
+        in_copy,
         ~others_private,
         ~and_(others_draft, shared_then),
         ~deleted,
@@ -155,9 +166,7 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
     )
     belongs = or_(item.c.holding_id == holdings.c.holding_id, item.c.holding_id.is_(None))
     return (
-        select(item, (holdings.c.right == As.PREVIOUS_OWNER).label("archived"))
-        .join(holdings, belongs)
-        .where(or_(owner, collaborator, previous_owner))
+        select(item, in_copy.label("archived")).join(holdings, belongs).where(or_(owner, collaborator, copy))
     )
 
 
@@ -232,6 +241,27 @@ def may_see_record(session: Session, actor_id: UUID, record_id: UUID, now: datet
     return session.scalar(select(exists().select_from(access(actor_id, record_id, now)))) or False
 
 
+def copies(session: Session, actor_id: UUID, record_id: UUID, now: datetime) -> Sequence[tuple[UUID, UUID]]:
+    """Give the archived copies of a record that an actor may read, with their holders, newest first."""
+    reach = access(actor_id, record_id, now)
+    rows = session.execute(
+        select(Holding.id, Holding.owner_id)
+        .join(reach, reach.c.holding_id == Holding.id)
+        .where(reach.c.right.in_(_OF_COPIES))
+        .order_by(Holding.until_at.desc(), Holding.id)
+    )
+    return [(holding_id, holder_id) for holding_id, holder_id in rows]
+
+
+def holder_read(
+    session: Session, actor_id: UUID, record_id: UUID, now: datetime, copy_id: UUID | None = None
+) -> UUID | None:
+    """Say whose copy an actor reads, if one was opened for them; the log names the newest (AUD-3)."""
+    found = copies(session, actor_id, record_id, now)
+    others = (holder for copy, holder in found if holder != actor_id and copy_id in {None, copy})
+    return next(others, None)
+
+
 def visible_records(actor_id: UUID, now: datetime) -> Select[Any]:
     """Select the records that an actor may look into, as owner, collaborator or holder of a copy."""
     frozen = and_(
@@ -247,6 +277,7 @@ def visible_records(actor_id: UUID, now: datetime) -> Select[Any]:
         Member.organization_id == Holding.organization_id,
     )
     own = and_(Holding.owner_id == actor_id, Holding.state.in_((HoldingState.LIVE, HoldingState.ARCHIVED)))
+    opened = and_(Holding.state == HoldingState.ARCHIVED, openings.stands(Holding, actor_id, now))
     return select(Holding.record_id).where(
-        actor, or_(own, and_(Holding.state == HoldingState.LIVE, shared, ~frozen))
+        actor, or_(own, opened, and_(Holding.state == HoldingState.LIVE, shared, ~frozen))
     )

@@ -7,21 +7,25 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import rfc8785
 
-from engine.errors import Denied
+from engine.errors import Denied, NotFound
 from engine.rules.content import UNCOUNTED, ContentClass, Outcome
 from engine.rules.facts import MemberFacts
-from engine.states.choices import Options, Role
+from engine.states.choices import Options
 
 #: What a launch would be sorry to learn too late; what moves is not among it (BULK-2).
 _LOST = frozenset({Outcome.WITHHELD, Outcome.DELETED, Outcome.CANCELLED})
 #: What the sweep destroys once its time has come (MOVE-6).
 _DESTROYED_LATER = frozenset({Outcome.WITHHELD, Outcome.DELETED})
 
+#: Why a recipient refuses a launch; a file may also name somebody who was not named before it.
+RefusedRecipient = Literal[
+    "recipient_unknown", "recipient_inactive", "recipient_is_source", "recipient_not_named"
+]
 Counts = Mapping[tuple[ContentClass, Outcome], int]
 
 
@@ -164,11 +168,32 @@ def counted(items: Mapping[ContentClass, int], outcomes: Mapping[ContentClass, O
     }
 
 
-def check_coordinator(actor: MemberFacts) -> Role:
-    """Judge who may transfer a caseload, or see its preview: a coordinator (ROLE-3, ROLE-4)."""
-    if not actor.acts_as(Role.COORDINATOR):
-        raise Denied("ROLE-4", "coordinator")
-    return Role.COORDINATOR
+def check_source(actor: MemberFacts, source: MemberFacts | None) -> MemberFacts:
+    """Judge whose caseload it is: a member's of the same organization, active or not. Raises ``NotFound``."""
+    if source is None or source.organization_id != actor.organization_id:
+        raise NotFound("colleague")
+    return source
+
+
+def check_recipients(source: MemberFacts, recipients: Iterable[MemberFacts | None]) -> None:
+    """Judge what of a recipient refuses a launch whole; anything else blocks lines. Raises ``Denied``."""
+    for recipient in recipients:
+        refused = refused_recipient(source, recipient)
+        if refused is not None:
+            raise Denied("BULK-1", refused)
+
+
+def refused_recipient(source: MemberFacts, recipient: MemberFacts | None) -> RefusedRecipient | None:
+    """
+    Say why a caseload's transfer to this person cannot be launched, if so (BULK-1).
+
+    A member of another organization reads as an unknown one (VIS-8).
+    """
+    if recipient is None or recipient.organization_id != source.organization_id:
+        return "recipient_unknown"
+    if not recipient.active:
+        return "recipient_inactive"
+    return "recipient_is_source" if recipient.id == source.id else None
 
 
 def fingerprint(plan: BulkPlan) -> str:

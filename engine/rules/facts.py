@@ -25,6 +25,8 @@ class Relation(StrEnum):
     NEW_OWNER = "new_owner"
     COLLABORATOR = "collaborator"
     PREVIOUS_OWNER = "previous_owner"
+    #: For whom an administrator opened somebody else's copy (MOVE-6).
+    READER = "reader"
     NOBODY = "nobody"
 
 
@@ -63,6 +65,10 @@ class RecordFacts:
     share_level: ShareLevel | None = None
     #: Whether what a collaborator signs waits for the owner's approval.
     share_approval: bool = False
+
+    def excludes(self, member: MemberFacts) -> bool:
+        """Say whether a client of the record does not want this person, or their title (ELIG-4)."""
+        return member.id in self.restricted_members or same_title(member.title) in self.restricted_titles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,3 +27,23 @@ def check_emergency(actor: MemberFacts, record: RecordFacts) -> Role:
     if record.open_transfer_id is None:
         raise Denied("VIS-4", "no_emergency")
     return Role.PRACTITIONER
+
+
+def check_open_copy(holder: MemberFacts, reader: MemberFacts | None, record: RecordFacts) -> MemberFacts:
+    """
+    Judge for whom a copy is opened: its holder is gone, the reader is an active practitioner (MOVE-6).
+
+    A person whom the client does not want is given nothing of theirs (ELIG-4); a member of another
+    organization reads as an unknown one (VIS-8). Raises ``Denied``.
+    """
+    if holder.active:
+        raise Denied("MOVE-6", "holder_active")
+    if (
+        reader is None
+        or reader.organization_id != record.organization_id
+        or not reader.acts_as(Role.PRACTITIONER)
+    ):
+        raise Denied("MOVE-6", "reader")
+    if record.excludes(reader):
+        raise Denied("ELIG-4")
+    return reader

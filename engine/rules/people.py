@@ -19,7 +19,7 @@ def check_keeps_a_role(member: MemberFacts) -> None:
 
 
 def check_coordinator(actor: MemberFacts) -> Role:
-    """Judge who looks over the practitioners of an organization: coordinators, and nobody else (ROLE-4)."""
+    """Judge who looks over practitioners, or transfers their caseloads: coordinators alone (ROLE-4)."""
     if not actor.acts_as(Role.COORDINATOR):
         raise Denied("ROLE-4", "coordinator")
     return Role.COORDINATOR
@@ -40,7 +40,7 @@ def check_see_restrictions(actor: MemberFacts, record: RecordFacts) -> Role:
     """
     if actor.organization_id != record.organization_id or not actor.active:
         raise NotFound("record")
-    if record.relation is Relation.PREVIOUS_OWNER:
+    if record.relation in {Relation.PREVIOUS_OWNER, Relation.READER}:
         raise Denied("VIS-7")
     shared = record.relation is Relation.COLLABORATOR and record.open_transfer_id is None
     if record.relation is not Relation.OWNER and not shared:

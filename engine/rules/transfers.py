@@ -11,7 +11,6 @@ from engine.rules.facts import (
     RecordStatus,
     Relation,
     TransferFacts,
-    same_title,
 )
 from engine.states.choices import Options, RawDataChoice, Role
 from engine.states.transfer import TransferState, TransferTrigger
@@ -107,7 +106,7 @@ def check_new_owner(new_owner: MemberFacts | None, record: RecordFacts) -> Membe
         raise Denied("ELIG-3", "not_practitioner")
     if new_owner.id == record.owner_id:
         raise Denied("ELIG-3", "same")
-    if new_owner.id in record.restricted_members or same_title(new_owner.title) in record.restricted_titles:
+    if record.excludes(new_owner):
         raise Denied("ELIG-4")
     return new_owner
 

@@ -56,7 +56,7 @@ def _check_party(actor: MemberFacts, record: RecordFacts) -> None:
     match record.relation:
         case Relation.OWNER | Relation.COLLABORATOR:
             return
-        case Relation.PREVIOUS_OWNER:
+        case Relation.PREVIOUS_OWNER | Relation.READER:
             raise Denied("MOVE-4")
         case Relation.NEW_OWNER:
             raise Denied("VIS-3")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
+from uuid import UUID
 
 
 class Role(StrEnum):
@@ -54,7 +55,7 @@ class Basis(NamedTuple):
 
 
 class RestorationCause(StrEnum):
-    """Why a quarantine is turned into an archived copy (MOVE-6)."""
+    """Why a quarantine is turned into an archived copy, or a copy is opened for somebody (MOVE-6)."""
 
     ACCESS_REQUEST = "access_request"
     ORDER = "order"
@@ -67,6 +68,13 @@ class ShareLevel(StrEnum):
     READ = "read"
     WRITE = "write"
     FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class WhichCopy:
+    """The archived copy that somebody wants to read: the one with this id, or the newest (VIS-7)."""
+
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,17 @@
 """``passation quarantine`` and ``passation destruction``, as an administrator types them."""
 
+from contextlib import closing
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
 import pytest
 
-from tests.acceptance.command import ADMIN, LEA, Cli
+from engine.activities.steps import Steps
+from engine.desk.desk import Desk
+from engine.messages.transfer import Accept, StepInput, TransferRequest
+from engine.records.database import Database
+from engine.states.choices import Purpose
+from tests.acceptance.command import ADMIN, LEA, MAX, Cli
 
 
 class TestQuarantine:
@@ -31,3 +40,67 @@ class TestQuarantine:
         restore = ("quarantine", "restore", "x", "--as", ADMIN, "--cause", "boredom", "--reason", "x")
 
         assert cli(*restore, "--json").code == 2
+
+
+class TestOpenings:
+    def test_a_copy_of_somebody_who_left_is_opened_read_and_closed(self, cli: Cli, record: str) -> None:
+        """MOVE-6, VIS-7, VIS-11: read with --copy while it is open, and by nobody afterwards."""
+        _hand_over(cli, LEA, MAX)
+        as_admin = ("--as", ADMIN)
+        cli.done("member", "deactivate", LEA, "--yes", *as_admin)
+        (copy,) = cli.done("quarantine", "copies", *as_admin)["copies"]
+        opening = (
+            "quarantine",
+            "open",
+            copy["id"],
+            "--days",
+            "3",
+            "--cause",
+            "order",
+            "--reason",
+            "ordonnance",
+        )
+        assert cli(*opening, "--for", ADMIN, *as_admin, "--json").error["key"] == "MOVE-6/reader"
+        opened = cli.done(*opening, "--for", MAX, *as_admin)
+
+        shown = cli.done("record", "show", record, "--copy-id", copy["id"], "--as", MAX)
+        assert (shown["relation"], shown["copy_id"], shown["archived"]) == ("reader", copy["id"], True)
+        assert "Première rencontre." in {item["text"] for item in shown["items"]}
+        page = cli("quarantine", "copies", *as_admin, "--lang", "en").out
+        assert opened["id"] in page
+        cli.done("quarantine", "close", opened["id"], *as_admin)
+        closed = cli("record", "show", record, "--copy", "--as", MAX, "--json")
+        assert (closed.code, closed.error["key"]) == (1, "VIS-11/copy")
+        again = cli("quarantine", "close", opened["id"], *as_admin, "--json")
+        assert (again.code, again.error["key"]) == (2, "bad_input/opening_ended")
+
+    @pytest.mark.parametrize(
+        ("command", "key"),
+        [(("open", "x", "--for", LEA, "--days", "3", "--cause", "order", "--reason", "y"), "holderless_copy"),
+         (("close", "x"), "opening")],
+    )  # fmt: skip
+    def test_what_is_no_id_reads_as_none(self, cli: Cli, command: tuple[str, ...], key: str) -> None:
+        """VIS-11."""
+        answer = cli("quarantine", *command, "--as", ADMIN, "--json")
+
+        assert (answer.code, answer.error["key"]) == (1, f"VIS-11/{key}")
+
+
+def _hand_over(cli: Cli, sender: str, receiver: str) -> None:
+    """Hand the one record over, without a Temporal server: ask and accept."""
+    now = datetime.now(UTC)
+    with closing(Database(cli.database)) as database:
+        desk = Desk(database)
+        actor_id, to_id = (desk.member_by_email(who, None) for who in (sender, receiver))
+        (record,) = desk.records(actor_id)
+        request = TransferRequest(
+            transfer_id=uuid4(),
+            organization_id=UUID(cli.done("org", "show", "--as", ADMIN)["id"]),
+            record_id=record.id,
+            actor_id=actor_id,
+            to_id=to_id,
+            purpose=Purpose.DEPARTURE,
+        )
+        accept = Accept(transfer_id=request.transfer_id, command_id=uuid4(), actor_id=to_id)
+        assert Steps(database).open(StepInput(what=request, at=now)).denied is None
+        assert Steps(database).accept(StepInput(what=accept, at=now)).denied is None

@@ -84,6 +84,11 @@ _VIEWS = (
         'invoice' FROM invoices
     """,
     """
+    CREATE TEMP VIEW recovered AS
+    SELECT h.* FROM holdings h WHERE h.closed_by_id IS NULL AND h.state <> 'live'
+        AND EXISTS (SELECT 1 FROM restorations r WHERE r.holding_id = h.id)
+    """,
+    """
     CREATE TEMP VIEW handover AS
     SELECT t.id AS transfer_id, t.record_id, t.organization_id, t.from_id, t.to_id, t.decided_at AS at,
         t.include_confidential, t.raw_data, t.keep_copy,

@@ -10,6 +10,7 @@ from tests.checker import (
     holdings,
     moving,
     notices,
+    openings,
     proof,
     roles,
     states,
@@ -18,7 +19,19 @@ from tests.checker import (
 from tests.checker.base import CHECKS, Violation, connect
 
 #: The themes; importing them states their rules.
-THEMES = (content, destruction, eligibility, holdings, moving, notices, proof, roles, states, writing)
+THEMES = (
+    content,
+    destruction,
+    eligibility,
+    holdings,
+    moving,
+    notices,
+    openings,
+    proof,
+    roles,
+    states,
+    writing,
+)
 
 
 def check(file: Path | str) -> list[Violation]:

@@ -60,7 +60,8 @@ def neither_live_nor_handed_over(db: sqlite3.Connection) -> Rows:
     """A live holding has no end; any other one was ended by a transfer."""
     return db.execute("""
         SELECT id, state FROM holdings
-        WHERE (state = 'live') <> (until_at IS NULL) OR (state = 'live') <> (closed_by_id IS NULL)
+        WHERE ((state = 'live') <> (until_at IS NULL) OR (state = 'live') <> (closed_by_id IS NULL))
+            AND id NOT IN (SELECT id FROM recovered)
     """)
 
 
@@ -68,7 +69,9 @@ def neither_live_nor_handed_over(db: sqlite3.Connection) -> Rows:
 def holdings_without_handover(db: sqlite3.Connection) -> Rows:
     """A record has one holding to begin with, and one more for each accepted transfer."""
     return db.execute("""
-        SELECT r.id, (SELECT count(*) FROM holdings WHERE record_id = r.id) AS holdings,
+        SELECT r.id,
+            (SELECT count(*) FROM holdings
+                WHERE record_id = r.id AND id NOT IN (SELECT id FROM recovered)) AS holdings,
             (SELECT count(*) FROM transfers WHERE record_id = r.id AND state = 'accepted') AS accepted
         FROM records r WHERE holdings <> accepted + 1
     """)

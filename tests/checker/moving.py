@@ -212,7 +212,8 @@ def author_only_of_the_owner(db: sqlite3.Connection) -> Rows:
     """What is for its author alone is confidential, and not the holding's owner's own."""
     return db.execute("""
         SELECT i.holding_id, i.item_id FROM item i JOIN holdings h ON h.id = i.holding_id
-        WHERE i.author_only = 1 AND (i.confidential = 0 OR i.author_id = h.owner_id)
+        WHERE i.author_only = 1 AND (i.confidential = 0 OR (i.author_id = h.owner_id
+            AND h.id NOT IN (SELECT id FROM recovered)))
     """)
 
 

@@ -22,7 +22,7 @@ _KINDS = {
 #: Told apart from the step's own notice, and checked apart.
 _FURTHER = (
     "('needs_you', 'restored', 'emergency', 'name_coordinator', 'coordinator_receives', 'role_granted',"
-    " 'role_revoked')"
+    " 'role_revoked', 'quarantine_opened', 'quarantine_closed', 'quarantine_recovered')"
 )
 
 
@@ -231,11 +231,11 @@ def client_told_of_something_else(db: sqlite3.Connection) -> Rows:
 
 @rule("NOTE-1")
 def kind_and_recipient_do_not_match(db: sqlite3.Connection) -> Rows:
-    """A notice to a member is about the transfer or about roles, one to a client about an appointment."""
+    """A notice to a member is about a transfer, a copy or roles, one to a client about an appointment."""
     return db.execute("""
         SELECT id, kind FROM outbox
         WHERE (client_id IS NOT NULL) <> (kind = 'appointment_cancelled')
             OR recipient_id IS NOT coalesce(member_id, client_id)
-            OR (member_id IS NOT NULL AND subject_id IS NOT transfer_id
+            OR (member_id IS NOT NULL AND subject_id IS NOT transfer_id AND kind NOT LIKE 'quarantine_%'
                 AND kind NOT IN ('role_granted', 'role_revoked', 'name_coordinator'))
     """)

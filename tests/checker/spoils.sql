@@ -257,6 +257,38 @@ UPDATE receipts SET manifest_hash = 'other' WHERE transfer_id = :accepted;
 -- did_not_rejoin
 DELETE FROM rejoined;
 
+-- imported_and_lost
+DELETE FROM profiles WHERE item_id IN (SELECT became_id FROM imported WHERE became = 'profile');
+-- digest_outlived_what_was_imported
+UPDATE imported SET sha256 = 'h' WHERE became = 'memo';
+-- imported_digest_lost: source
+UPDATE imported SET sha256 = NULL WHERE became = 'member' AND resource_type = 'Practitioner';
+-- imported_digest_lost: invented
+UPDATE imported SET sha256 = 'h' WHERE became = 'share';
+-- opening_not_logged_or_told: unlogged
+DELETE FROM events WHERE action = 'quarantine.open';
+-- opening_not_logged_or_told: unclosed
+DELETE FROM events WHERE action = 'quarantine.close';
+-- opening_not_logged_or_told: untold
+DELETE FROM outbox WHERE kind = 'quarantine_opened';
+-- opening_not_logged_or_told: none
+DELETE FROM openings;
+-- opening_told_to_somebody_else
+UPDATE outbox SET member_id = :stranger, recipient_id = :stranger WHERE kind = 'quarantine_opened';
+-- opened_what_is_no_copy
+UPDATE openings SET holding_id = :new;
+-- read_without_an_opening
+UPDATE events SET at = '2041-01-01T00:00:00.000000Z' WHERE action = 'record.show' AND subject_id IS NOT NULL;
+-- open_for_the_unwanted
+UPDATE restrictions SET member_id = :reader, set_at = '2001-01-01T00:00:00.000000Z', ended_at = NULL;
+-- recovered_otherwise_than_left
+UPDATE notes SET author_only = 0 WHERE holding_id = :recovered;
+-- recovered_and_not_logged_or_told: unlogged
+DELETE FROM events WHERE action = 'quarantine.recover';
+-- recovered_and_not_logged_or_told: untold
+DELETE FROM outbox WHERE kind = 'quarantine_recovered';
+-- recovered_and_not_logged_or_told: somebody else
+UPDATE outbox SET member_id = :stranger, recipient_id = :stranger WHERE kind = 'quarantine_recovered';
 -- roles_differ_from_the_log: not taken
 INSERT INTO member_roles VALUES (:promoted, 'practitioner');
 -- roles_differ_from_the_log: not given

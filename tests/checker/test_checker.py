@@ -1,17 +1,19 @@
 """Every check can fail: a right database, made by real steps, is spoilt in one place and the rule named."""
 
+import json
 import re
 import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
 
 from engine.desk.desk import Desk
+from engine.fhir.importing import import_fhir
 from engine.records import destruction
 from engine.records.tables import NoteState
 from engine.states.choices import Options, RawDataChoice, RestorationCause, Role, ShareLevel
@@ -20,6 +22,7 @@ from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
 from tests.checker.checking import check
 from tests.conftest import BOTH
+from tests.integration.fhir import bundles
 from tests.integration.handover.clinic import EVERYTHING, UPCOMING, Clinic, hurried
 from tests.postgresql import places
 
@@ -98,6 +101,7 @@ def right(
     waits = clinic.ask(by=clinic.world.coordinator, record_id=clinic.full_record().record)
     assert clinic.accept(waits, by=clinic.world.owner).denied
     clinic.refuse(waits)
+    _import(clinic, tmp_path_factory.mktemp("fhir"))
     ids |= _destroyed(clinic, but=ids["old"])
     back = clinic.full_record()
     clinic.hand_over(Options(keep_copy=False), record=back.record)
@@ -107,6 +111,7 @@ def right(
     Desk(database).restore(
         clinic.world.administrator, mistaken.holding, cause=RestorationCause.MISTAKE, reason="erreur"
     )
+    ids |= _opened(clinic)
     _lose(clinic, ids)
     _step_in(clinic, ids)
     _name(clinic, ids)
@@ -124,6 +129,19 @@ def right(
     return Right(
         place.file(), {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()}
     )
+
+
+def _import(clinic: Clinic, folder: Path) -> None:
+    """Import a record with what is invented on top, and hand it over without a copy."""
+    school = {"resourceType": "Organization", "id": "o", "name": "École"}
+    found = bundles.bundle(bundles.practitioner(), school, *bundles.resources("a"))
+    found["entry"][-1]["resource"]["insurer"] = {"reference": "Organization/o"}
+    (folder / "a.json").write_text(json.dumps(found))
+    desk, world = Desk(clinic.database), clinic.world
+    import_fhir(desk, world.administrator, [folder], owner_id=world.owner, seed=1)
+    ((record,),) = clinic.rows("SELECT became_id FROM imported WHERE became = 'record' AND source = 'fhir'"
+                               " AND resource_type = 'Patient'")  # fmt: skip
+    clinic.hand_over(Options(keep_copy=False), record=UUID(record))
 
 
 def _destroyed(clinic: Clinic, *, but: UUID) -> dict[str, UUID]:
@@ -144,6 +162,31 @@ def _destroyed(clinic: Clinic, *, but: UUID) -> dict[str, UUID]:
         with clinic.database.write() as session:
             assert destruction.destroy(session, holding, at) is not None
     return ids
+
+
+def _opened(clinic: Clinic) -> dict[str, UUID]:
+    """Let somebody leave who kept a copy, and open it for two: one reads it, for the other it ends."""
+    desk, administrator = Desk(clinic.database), clinic.world.administrator
+    leaver, reader, other = (clinic.colleague() for _ in range(3))
+    full = clinic.full_record()
+    clinic.hand_over(EVERYTHING, record=full.record, to=leaver)
+    copy = clinic.live(full.record)[0]
+    clinic.hand_over(EVERYTHING, record=full.record, by=leaver)
+    desk.deactivate(administrator, leaver)
+    given: dict[str, Any] = {"days": 3, "cause": RestorationCause.ORDER, "reason": "Ordonnance"}
+    desk.open_copy(administrator, copy, reader_id=reader, **given)
+    desk.record(reader, full.record)
+    desk.close_copy(administrator, desk.open_copy(administrator, copy, reader_id=other, **given).id)
+    left = clinic.full_record()
+    desk.deactivate(administrator, left.collaborator)
+    recovered = desk.recover(
+        administrator,
+        left.record,
+        author_id=left.collaborator,
+        cause=RestorationCause.ORDER,
+        reason="Ordonnance",
+    )
+    return {"reader": reader, "recovered": recovered}
 
 
 def _write(clinic: Clinic) -> UUID:

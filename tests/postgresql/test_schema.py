@@ -306,6 +306,18 @@ def _drafts_and_holds(sql: Sql, database: Database, world: build.World) -> None:
     sql.allowed(why, holding=hidden.holding_id, **given)
     sql.denied("MOVE-6", why, holding=hidden.holding_id, **given)
     sql.allowed("UPDATE holdings SET state = 'archived' WHERE id = %(id)s", id=hidden.holding_id)
+    opened = (
+        "INSERT INTO openings (id, organization_id, holding_id, reader_id, cause, reason_id, by_id,"
+        " opened_at, until_at) SELECT gen_random_uuid(), organization_id, id, %(by)s, 'order', %(reason)s,"
+        " %(by)s, now(), now() + interval '1 day' FROM holdings WHERE id = %(holding)s"
+    )
+    sql.denied("MOVE-6", opened, holding=hidden.holding_id, **given)
+    sql.allowed("UPDATE members SET active = false WHERE id = %(id)s", id=world.owner)
+    sql.denied("MOVE-6", opened, holding=world.holding, **given)
+    sql.allowed(opened, holding=hidden.holding_id, **given)
+    sql.denied("MOVE-6", "UPDATE openings SET until_at = now()")
+    sql.denied("MOVE-6", "INSERT INTO openings SELECT * FROM openings")
+    sql.allowed("UPDATE openings SET ended_at = now() + interval '1 hour'")
     stone = (
         "INSERT INTO tombstones (holding_id, item_class, organization_id, count, at, rule)"
         " SELECT id, 'details', organization_id, 1, now(), 'retention' FROM holdings WHERE id = %(id)s"
@@ -357,6 +369,7 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         ("imported", "MOVE-6", "sha256 = NULL, source = 'another'"),
         ("rejoined", "MOVE-10", "item_class = 'document'"),
         ("restorations", "MOVE-6", "cause = 'order'"),
+        ("openings", "MOVE-6", "ended_at = now()"),
         ("tombstones", "MOVE-6", "count = count + 1"),
     ):
         sql.denied(rule, f"UPDATE {table} SET {change}")

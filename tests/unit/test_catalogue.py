@@ -17,6 +17,7 @@ from engine.cli.app import build
 from engine.cli.output import OUTCOMES
 from engine.errors import BadInput, Denied, EngineError, NotFound, Outage, Thing, Unavailable
 from engine.records.tables import AppointmentState, NoteState, StuckCause
+from engine.rules.bulk import RefusedRecipient
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
 from engine.states.choices import Purpose, RawDataChoice, Role, ShareLevel
@@ -29,6 +30,8 @@ RULE_KEY = re.compile(r"(ELIG|MOVE|VIS|ST|ROLE|OVR|BULK)-\d+(/[a-z_]+)?")
 #: Keys that are put together when they are raised: what stands there in the source, and what it may become.
 PUT_TOGETHER: dict[tuple[str, str], list[str]] = {
     ("ELIG-1", "record.status"): [s for s in RecordStatus if s is not RecordStatus.ACTIVE],
+    ("BULK-1", "refused"): [word for word in get_args(RefusedRecipient) if word != "recipient_not_named"],
+    ("bad_input", "f'bulk_line_{refused}'"): [f"bulk_line_{word}" for word in get_args(RefusedRecipient)],
     ("ST-5", "StuckCause.MISSING_CONTENT"): [StuckCause.MISSING_CONTENT],
 }
 ANSWERS = (TransferTrigger.ACCEPT, TransferTrigger.REFUSE)

@@ -43,6 +43,9 @@ MAY = {
     "records/handover.py": ANY,  # moves them
     "records/seals.py": ANY,  # digests them, and reads their bytes again
     "records/writing.py": ANY,  # adds to them
+    "records/recovering.py": frozenset(
+        {"Note", "Document"}
+    ),  # copies what its author kept for themself (VIS-6)
     "records/destruction.py": ANY,  # deletes from them, and asks when the last service was (MOVE-6)
     "records/notes.py": frozenset({"Note"}),  # writes, signs, approves and adopts them
     "records/importing.py": ANY,  # writes what another system knew, set by set

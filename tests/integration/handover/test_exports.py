@@ -11,7 +11,7 @@ import pytest
 from engine.desk.desk import Desk
 from engine.errors import BadInput, EngineError, Unavailable
 from engine.rules.content import ContentClass
-from engine.states.choices import Options
+from engine.states.choices import Options, WhichCopy
 from tests import build
 from tests.integration.handover.clinic import EVERYTHING, Clinic
 
@@ -66,7 +66,7 @@ def test_vis_7_a_copy_is_exported_as_it_stood(clinic: Clinic, tmp_path: Path) ->
     with clinic.database.write() as session:
         later = build.note(session, clinic.live(full.record)[0], body="écrit après")
 
-    old = _export(clinic, world.owner, full.record, tmp_path / "old", newest_copy=True)
+    old = _export(clinic, world.owner, full.record, tmp_path / "old", copy=WhichCopy())
     new = _export(clinic, world.new_owner, full.record, tmp_path / "new")
 
     assert _ids(old) == clinic.sees(world.owner, full.record)

@@ -1,0 +1,63 @@
+"""``passation bulk``: all records of one practitioner, at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli import bulk_page
+from engine.cli.context import Call, write
+from engine.cli.options import As, IncludeConfidential, NoCopy, RawData, command, options
+from engine.errors import BadInput
+
+app = typer.Typer()
+
+From = Annotated[str, typer.Argument(metavar="FROM")]
+Recipients = Annotated[list[str] | None, typer.Option("--to", metavar="EMAIL")]
+SplitBy = Annotated[str | None, typer.Option("--split", metavar="even|FILE")]
+Only = Annotated[Path | None, typer.Option("--only", metavar="FILE")]
+Confidential = Annotated[bool, typer.Option("--include-confidential-records")]
+Reassign = Annotated[bool, typer.Option("--reassign-open")]
+AsCsv = Annotated[bool, typer.Option("--csv")]
+_EVENLY = "even"
+
+
+@command(app, "preview")
+def preview(
+    call: Call,
+    source: From,
+    *,
+    actor: As,
+    to: Recipients = None,
+    split: SplitBy = None,
+    only: Only = None,
+    include_confidential_records: Confidential = False,
+    reassign_open: Reassign = False,
+    include_confidential: IncludeConfidential = None,
+    raw_data: RawData = None,
+    no_copy: NoCopy = None,
+    as_csv: AsCsv = False,
+) -> None:
+    """Show what a transfer of a caseload would do; nothing is asked."""
+    actor_id = call.actor(actor)
+    shown = call.desk.bulk_preview(
+        actor_id,
+        call.colleague(actor_id, source),
+        [call.colleague(actor_id, address) for address in to or ()],
+        only_file=_read(only),
+        split_file=None if split in {None, _EVENLY} else _read(Path(split or "")),
+        include_confidential_records=include_confidential_records,
+        reassign_open=reassign_open,
+        options=options(include_confidential, raw_data, no_copy),
+    )
+    if as_csv and not call.as_json:
+        write(bulk_page.as_csv(shown).rstrip("\n"))
+        return
+    call.answer(shown, lambda page: bulk_page.show(page, shown))
+
+
+def _read(file: Path | None) -> bytes | None:
+    try:
+        return None if file is None else file.read_bytes()
+    except OSError:
+        raise BadInput("file") from None
