@@ -253,7 +253,8 @@ def _transfer(sql: Sql) -> None:
         sql.denied("AUD-1", f"UPDATE transfers SET {column} = 'another'")
     sql.denied("AUD-1", "DELETE FROM transfers")
     sql.denied("AUD-1", "TRUNCATE transfers CASCADE")
-    sql.allowed("UPDATE transfers SET state = 'accepted', version = version + 1")
+    sql.allowed("UPDATE transfers SET state = 'accepted', imposed = true, version = version + 1")
+    sql.denied("OVR-1", "UPDATE transfers SET imposed = false")
     for state in sorted(FINAL_STATES):
         if state.value != "accepted":
             sql.denied("ST-T", f"UPDATE transfers SET state = '{state.value}'")
@@ -360,7 +361,12 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         "INSERT INTO rejoined (transfer_id, item_id, holding_id, item_class)"
         " SELECT t.id, gen_random_uuid(), h.id, 'note' FROM transfers t, holdings h LIMIT 1"
     )
+    sql.unguarded(
+        "INSERT INTO askings (transfer_id, version, member_id, asked_at, respond_by, answer, ended_at)"
+        " SELECT id, 1, to_id, now(), now(), 'refused', now() FROM transfers"
+    )
     for table, rule, change in (
+        ("askings", "OVR-1", "answer = 'expired'"),
         ("emergencies", "VIS-4", "reason = 'another'"),
         ("seals", "AUD-4", "annex = NOT annex"),
         ("receipts", "AUD-4", "lines = lines + 1"),
