@@ -90,6 +90,7 @@ class Service:
         options: Options | None = None,
         basis: Basis | tuple[BasisForm, str] | None = None,
         message: str | None = None,
+        reason: str | None = None,
         insist: bool = False,
         key: str | None = None,
         bulk_id: UUID | None = None,
@@ -102,13 +103,16 @@ class Service:
         )
         basis_id = uuid5(request.transfer_id, "basis") if basis else None
         message_id = uuid5(request.transfer_id, "message") if message else None
-        judged = request.model_copy(update={"basis_id": basis_id, "insist": insist})
+        reason_id = uuid5(request.transfer_id, "reason") if reason else None
+        judged = request.model_copy(update={"basis_id": basis_id, "insist": insist, "reason_id": reason_id})
         await self._quick(Step.OPEN, judged, opening.judge_request, keyed=key is not None)
         client = await self._server()
         if basis_id is not None and basis is not None:
             await asyncio.to_thread(self.desk.write_basis, actor_id, basis_id, Basis(*basis))
         if message_id is not None and message is not None:
             await self._write_text(actor_id, message_id, TextKind.MESSAGE, message)
+        if reason_id is not None and reason is not None:
+            await self._write_text(actor_id, reason_id, TextKind.REASON, reason)
         request = judged.model_copy(update={"message_id": message_id})
         await self._send(client, REQUEST, request, f"request/{request.transfer_id}", request)
         return await self.show(actor_id, request.transfer_id)

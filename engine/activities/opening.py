@@ -31,6 +31,10 @@ def judge_request(session: Session, request: TransferRequest) -> tuple[MemberFac
         return None
     actor, record, new_owner = parties(session, request)
     policy = facts.policy(session, record.organization_id)
+    receives = _receives(request, record)
+    others = not receives or facts.others_could(
+        session, record, policy, request.options, but=frozenset({actor.id})
+    )
     role = rules.check_request(
         actor,
         record,
@@ -39,7 +43,10 @@ def judge_request(session: Session, request: TransferRequest) -> tuple[MemberFac
         policy,
         has_basis=request.basis_id is not None,
         insist=request.insist,
+        others=others,
     )
+    if receives and request.reason_id is None:
+        raise Denied("ST-2")
     return actor, record, role
 
 
@@ -54,6 +61,7 @@ def open_transfer(session: Session, request: TransferRequest, at: datetime) -> N
     # Here, not with the rules: these are asked first by the service, before the texts are written.
     check_text(session, request.basis_id, actor, TextKind.BASIS)
     check_text(session, request.message_id, actor, TextKind.MESSAGE)
+    check_text(session, request.reason_id, actor, TextKind.REASON)
     state = advance(TransferState.REQUESTED, TransferTrigger.OPEN, Facts(rules_pass=True))
     add_row(session, request, record, role, state, at)
     outbox.tell(
@@ -63,7 +71,18 @@ def open_transfer(session: Session, request: TransferRequest, at: datetime) -> N
         outbox.Cause(record.organization_id, request.transfer_id, request_command(request.transfer_id), at),
         but=actor.id,
     )
+    if _receives(request, record):
+        told = {*outbox.in_role(session, record.organization_id, Role.ADMINISTRATOR), record.owner_id}
+        cause = outbox.Cause(
+            record.organization_id, request.transfer_id, request_command(request.transfer_id), at
+        )
+        outbox.tell(session, NoticeKind.COORDINATOR_RECEIVES, told, cause, but=actor.id)
     log.append(session, request_entry(request, actor, role, at, state=state))
+
+
+def _receives(request: TransferRequest, record: RecordFacts) -> bool:
+    """Say whether somebody asks for themself, as only a coordinator can (ELIG-9)."""
+    return request.to_id == request.actor_id != record.owner_id
 
 
 def same_request_exists(session: Session, request: TransferRequest) -> bool:
@@ -124,6 +143,7 @@ def add_row(
             # A text that denied the request may be nobody's: a failed transfer keeps none.
             "basis_id": None if failed_rule else request.basis_id,
             "message_id": None if failed_rule else request.message_id,
+            "reason_id": None if failed_rule else request.reason_id,
             "asked_at": at,
             "respond_by": respond_by(at, schedule.answer_within, schedule.time_zone),
             "reminders_sent": 0,

@@ -26,7 +26,7 @@ from engine.rules import stepping_in as rules
 from engine.rules.content import plan
 from engine.rules.deadline import respond_by
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, TransferFacts
-from engine.rules.transfers import check_seen
+from engine.rules.transfers import check_receives, check_seen
 from engine.states.choices import Options, Role
 from engine.states.transfer import Facts, TransferState, TransferTrigger, advance
 
@@ -127,9 +127,7 @@ def _receives(
     makers = rules.makers(actor, transfer)
     if new_owner.id not in makers:
         return False
-    members = facts.practitioners(session, transfer.organization_id) if policy.coordinator_may_receive else []
-    others = rules.could_take_over(members, record, policy, options, but=makers | {new_owner.id})
-    rules.check_receives(policy, others=others)
+    check_receives(policy, others=facts.others_could(session, record, policy, options, but=makers))
     return True
 
 

@@ -79,6 +79,7 @@ def request(
     basis_text: BasisText = None,
     basis_on: BasisOn = None,
     basis_for_anybody: BasisForAnybody = False,
+    reason: MaybeReason = None,
     insist: Insist = False,
     key: Key = None,
 ) -> None:
@@ -94,6 +95,7 @@ def request(
             options=options(include_confidential, raw_data, no_copy),
             basis=stated,
             message=None if message is None else typed(message),
+            reason=None if reason is None else typed(reason),
             insist=insist,
             key=key,
         )

@@ -66,6 +66,8 @@ class TransferRequest(Message):
     os_uid: int | None = None
     #: A coordinator asks somebody who takes no new records, all the same (ELIG-3).
     insist: bool = False
+    #: Why a coordinator asks for themself, where policy lets them (ELIG-9).
+    reason_id: UUID | None = None
 
 
 class Command(Message):

@@ -29,6 +29,7 @@ from engine.records.tables import (
 )
 from engine.records.types import Id, Instant
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, Relation, TransferFacts, same_title
+from engine.rules.transfers import could_take_over
 from engine.states.choices import Options, Role
 from engine.states.transfer import OPEN_STATES, TransferState
 
@@ -159,6 +160,14 @@ def practitioners(session: Session, organization_id: UUID) -> list[MemberFacts]:
         )
     )
     return [found for found in (member(session, member_id) for member_id in ids.all()) if found]
+
+
+def others_could(
+    session: Session, record: RecordFacts, policy: PolicyFacts, options: Options, *, but: frozenset[UUID]
+) -> bool:
+    """Say whether anybody else could take over a record, where a coordinator would receive it (ELIG-9)."""
+    members = practitioners(session, record.organization_id) if policy.coordinator_may_receive else []
+    return could_take_over(members, record, policy, options, but=but)
 
 
 def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | None:

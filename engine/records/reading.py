@@ -181,7 +181,10 @@ def preview_view(
     new_owner = None if to_id is None else facts.member(session, to_id)
     policy = facts.policy(session, record.organization_id)
     # The legal basis is given with the request: a preview does not ask for it.
-    rules.check_request(actor, record, new_owner, options, policy, has_basis=True)
+    others = to_id != actor.id or facts.others_could(
+        session, record, policy, options, but=frozenset({actor.id})
+    )
+    rules.check_request(actor, record, new_owner, options, policy, has_basis=True, others=others, insist=True)
     checked = rules.check_new_owner(new_owner, record)
     planned = plan(options, record, checked, policy)
     return PreviewView(

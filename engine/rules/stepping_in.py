@@ -1,6 +1,5 @@
 """When a coordinator may step in: reassign, impose, extend (OVR-1, ELIG-6, ELIG-9, ST-3)."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -65,34 +64,6 @@ def makers(actor: MemberFacts, transfer: TransferFacts) -> frozenset[UUID]:
     """Give the coordinators whose transfer it is: who asked, who chose somebody, and who steps in now."""
     asked = {transfer.asked_by_id} if transfer.asked_role is Role.COORDINATOR else set()
     return transfer.reassigned_by | asked | {actor.id}
-
-
-def check_receives(policy: PolicyFacts, *, others: bool) -> None:
-    """Judge a coordinator who would receive by a transfer of their own making (ELIG-9)."""
-    if not policy.coordinator_may_receive:
-        raise Denied("ELIG-9")
-    if others:
-        raise Denied("ELIG-9", "others")
-
-
-def could_take_over(
-    members: Iterable[MemberFacts],
-    record: RecordFacts,
-    policy: PolicyFacts,
-    options: Options,
-    *,
-    but: frozenset[UUID],
-) -> bool:
-    """Say whether anybody else could become the owner of a record, and takes new ones (ELIG-9)."""
-    return any(_could(member, record, policy, options) for member in members if member.id not in but)
-
-
-def _could(member: MemberFacts, record: RecordFacts, policy: PolicyFacts, options: Options) -> bool:
-    try:
-        check_content(record, check_new_owner(member, record), options, policy, has_basis=True)
-    except Denied:
-        return False
-    return member.accepts_records
 
 
 def keeps_basis(transfer: TransferFacts, new_owner_id: UUID) -> bool:

@@ -1,5 +1,6 @@
 """May this transfer be made, answered or changed? Each denial carries the rule that it comes from."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from engine.errors import Denied, NotFound
@@ -45,7 +46,7 @@ def asking_role(actor: MemberFacts, record: RecordFacts, *, confidential_in_bulk
     raise Denied("ELIG-2")
 
 
-def check_request(
+def check_request(  # noqa: PLR0913 - what a request says
     actor: MemberFacts,
     record: RecordFacts,
     new_owner: MemberFacts | None,
@@ -54,11 +55,13 @@ def check_request(
     *,
     has_basis: bool,
     insist: bool = False,
+    others: bool = True,
     confidential_in_bulk: bool = False,
 ) -> Role:
     """
     Judge a request (ELIG-1 to ELIG-6, ELIG-8, ELIG-9) and say in which role it is asked.
 
+    ``others``: whether somebody else could take over, where a coordinator asks for themself.
     Raises ``Denied`` with the rule, or ``NotFound`` where the actor may not know of the record.
     """
     role = asking_role(actor, record, confidential_in_bulk=confidential_in_bulk)
@@ -72,9 +75,37 @@ def check_request(
     if not new_owner.accepts_records and not insist:
         raise Denied("ELIG-3", "insist")
     if role is Role.COORDINATOR and new_owner.id == actor.id:
-        raise Denied("ELIG-9")
+        check_receives(policy, others=others)
     check_content(record, new_owner, options, policy, has_basis=has_basis)
     return role
+
+
+def check_receives(policy: PolicyFacts, *, others: bool) -> None:
+    """Judge a coordinator who would receive by a transfer of their own making (ELIG-9)."""
+    if not policy.coordinator_may_receive:
+        raise Denied("ELIG-9")
+    if others:
+        raise Denied("ELIG-9", "others")
+
+
+def could_take_over(
+    members: Iterable[MemberFacts],
+    record: RecordFacts,
+    policy: PolicyFacts,
+    options: Options,
+    *,
+    but: frozenset[UUID],
+) -> bool:
+    """Say whether anybody else could become the owner of a record, and takes new ones (ELIG-9)."""
+    return any(_could(member, record, policy, options) for member in members if member.id not in but)
+
+
+def _could(member: MemberFacts, record: RecordFacts, policy: PolicyFacts, options: Options) -> bool:
+    try:
+        check_content(record, check_new_owner(member, record), options, policy, has_basis=True)
+    except Denied:
+        return False
+    return member.accepts_records
 
 
 def check_handover(

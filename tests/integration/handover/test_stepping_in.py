@@ -1,6 +1,7 @@
 """A coordinator steps in: somebody else is asked, it is imposed, cancelled, or given more time."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -285,6 +286,31 @@ class TestWhoStepsIn:
         told = clinic.told(transfer)
         for member in (clinic.world.administrator, clinic.world.owner):
             assert ("coordinator_receives", member) in told
+
+    def test_elig_9_a_coordinator_asks_for_themself_where_nobody_else_could(self, clinic: Clinic) -> None:
+        """ELIG-9, ST-2: by policy, with a reason, told to every administrator and to the previous owner."""
+        coordinator = clinic.world.coordinator
+        clinic.change(
+            "INSERT INTO member_roles (member_id, role) VALUES (:id, 'practitioner')", id=coordinator
+        )
+
+        def asked(**more: Any) -> str | None:  # noqa: ANN401
+            return clinic.open(clinic.request(by=coordinator, to=coordinator, **more)).denied
+
+        assert asked() == "ELIG-9"
+        _policy(clinic, coordinator_may_receive=True)
+        assert asked() == "ELIG-9/others"
+        clinic.restrict(member_id=clinic.world.new_owner)
+        assert asked() == "ST-2"
+
+        request = clinic.request(
+            by=coordinator, to=coordinator, reason_id=clinic.text(coordinator, TextKind.REASON)
+        )
+        assert clinic.open(request).denied is None
+        told = clinic.told(request.transfer_id)
+        for member in (clinic.world.administrator, clinic.world.owner):
+            assert ("coordinator_receives", member) in told
+        assert clinic.accept(request.transfer_id, by=coordinator).state == "accepted"
 
 
 class TestImpose:
