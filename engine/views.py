@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
-from engine.states.choices import BasisForm, Options, Purpose, Role
+from engine.states.choices import BasisForm, Need, Options, Purpose, Role
 from engine.states.transfer import Party, TransferState
 
 
@@ -336,6 +336,43 @@ class TransferView(View):
     failed_rule: str | None = None
     stuck_cause: str | None = None
     items: list[ClassLine] = []
+
+
+class TransfersView(View):
+    """A page of transfers, newest first; ``after`` is where the next one goes on, where there is one."""
+
+    transfers: list[TransferView]
+    after: UUID | None
+
+
+class NeedView(View):
+    """A transfer that needs the reader, why, and the rule where one stops it."""
+
+    need: Need
+    transfer: TransferView
+    rule: str | None
+
+
+class LeftView(View):
+    """Somebody who has left, and how many active records of theirs are to be moved (ROLE-6)."""
+
+    id: UUID
+    name: str
+    email: str
+    institutional: int
+    confidential: int
+
+
+class NeedsView(View):
+    """What needs the reader; ``more`` is how many transfers were left out."""
+
+    transfers: list[NeedView]
+    more: int
+    #: For coordinators.
+    left: list[LeftView]
+    #: For administrators, while nobody is a coordinator: transfers and records that wait for one (ST-1).
+    waiting: int
+    left_records: int
 
 
 class ChainView(View):

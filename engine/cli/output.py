@@ -22,6 +22,7 @@ from engine.views import (
     HoldView,
     ItemView,
     MemberView,
+    NeedsView,
     OrganizationFactsView,
     PolicyView,
     PractitionerView,
@@ -29,6 +30,7 @@ from engine.views import (
     RecordView,
     RestrictionView,
     RoleView,
+    TransfersView,
     TransferView,
 )
 
@@ -255,6 +257,42 @@ class Page:
             # Invoices stay in any case; whatever else is kept is kept in a copy (MOVE-8, MOVE-11).
             by_rule = any(line.outcome == "kept" and line.item_class != "invoice" for line in transfer.items)
             self.outcomes(transfer.items, copy_kept=wanted or by_rule)
+
+    def transfer_page(self, found: TransfersView) -> None:
+        """Show a page of transfers, and say how to go on."""
+        self.transfers(found.transfers)
+        if found.after is not None:
+            self.say("word/next_page", count=len(found.transfers), after=str(found.after))
+
+    def needs(self, found: NeedsView) -> None:
+        """Show what waits for the reader, and whose records were left."""
+        found = harmless(found)
+        if found.transfers or not (found.left or found.waiting or found.left_records):
+            table = self._table("need", "number", "sender", "new_owner", "answer_by", "id")
+            for each in found.transfers:
+                transfer, why = each.transfer, "" if each.rule is None else f" ({each.rule})"
+                due = transfer.respond_by if each.need in {"answer", "stopped"} else None
+                table.add_row(
+                    self.words(f"need/{each.need}") + why,
+                    transfer.record_number or "",
+                    transfer.owner or "",
+                    transfer.new_owner or "",
+                    "" if due is None else self.instant(due),
+                    str(transfer.id),
+                )
+            self._print(table)
+        if found.more:
+            self.say("word/more_needs", count=found.more)
+        if found.left:
+            self.heading("heading/left")
+            table = self._table("name", "address", "institutional", "confidential_records")
+            for someone in found.left:
+                table.add_row(
+                    someone.name, someone.email, str(someone.institutional), str(someone.confidential)
+                )
+            self._print(table)
+        if found.waiting or found.left_records:
+            self.say("held/waiting", transfers=found.waiting, records=found.left_records)
 
     def transfers(self, transfers: Sequence[TransferView]) -> None:
         """Show transfers, one a line."""

@@ -1,7 +1,7 @@
 """``passation transfer``: records that change hands."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -43,6 +43,11 @@ if TYPE_CHECKING:
     from engine.views import TransferView
 
 app = typer.Typer()
+
+OlderThan = Annotated[int | None, typer.Option("--older-than", metavar="DAYS")]
+Sender = Annotated[str | None, typer.Option("--from", metavar="EMAIL")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N")]
+After = Annotated[str | None, typer.Option("--after", metavar="ID")]
 
 
 @command(app, "preview")
@@ -265,10 +270,31 @@ def show(call: Call, transfer: TransferId, actor: As) -> None:
 
 
 @command(app, "list")
-def list_all(call: Call, actor: As, state: State = None) -> None:
-    """List the transfers that the actor may know of, newest first."""
-    found = call.desk.transfers(call.actor(actor), state)
-    call.answer({"transfers": found}, lambda page: page.transfers(found))
+def list_all(
+    call: Call,
+    *,
+    actor: As,
+    state: State = None,
+    older_than: OlderThan = None,
+    sender: Sender = None,
+    to: MaybeTo = None,
+    limit: Limit = None,
+    after: After = None,
+) -> None:
+    """List the transfers that the actor may know of, newest first, page by page."""
+    from engine.desk.watching import PAGE
+
+    actor_id = call.actor(actor)
+    found = call.desk.transfers(
+        actor_id,
+        state,
+        older_than_days=older_than,
+        from_id=None if sender is None else call.colleague(actor_id, sender),
+        to_id=None if to is None else call.colleague(actor_id, to),
+        after=None if after is None else _id(after),
+        limit=PAGE if limit is None else limit,
+    )
+    call.answer(found, lambda page: page.transfer_page(found))
 
 
 def _id(transfer: str) -> UUID:

@@ -15,6 +15,7 @@ from engine.desk.people import PeopleDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 from engine.desk.roles import RolesDesk
+from engine.desk.watching import WatchingDesk
 
 
 class Desk(
@@ -29,6 +30,7 @@ class Desk(
     EmergenciesDesk,
     ExportingDesk,
     LookingDesk,
+    WatchingDesk,
     QuarantineDesk,
     OpeningsDesk,
     ImportDesk,

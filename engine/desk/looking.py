@@ -15,7 +15,6 @@ from engine.records import facts, reading, transfers, visibility
 from engine.records.tables import Member, TextKind
 from engine.rules.facts import MemberFacts
 from engine.states.choices import Basis, Options, WhichCopy
-from engine.states.transfer import TransferState
 from engine.views import ChainView, PreviewView, ReaderView, RecordView, StandingView, TransferView
 
 _LONGEST_TEXT = 20_000
@@ -110,12 +109,6 @@ class LookingDesk(Commands):
         """Show a transfer as the actor may know it."""
         return self._look(
             actor_id, "transfer.show", lambda s, actor: reading.transfer_view(s, actor, transfer_id, _now())
-        )
-
-    def transfers(self, actor_id: UUID, state: TransferState | None = None) -> list[TransferView]:
-        """List the transfers that the actor may know of, newest first."""
-        return self._look(
-            actor_id, "transfer.list", lambda s, actor: reading.transfer_views(s, actor, state, _now())
         )
 
     def write_text(

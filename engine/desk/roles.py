@@ -73,7 +73,7 @@ class RolesDesk(Commands):
             if role is Role.ADMINISTRATOR:
                 others = holders.others_in_role(session, member.organization_id, role, but=member.id)
                 people_rules.check_last_administrator(member, others=len(others))
-            people_rules.check_keeps_a_role(member)
+            people_rules.check_keeps_a_role(member, role)
             lost = unattended.without(session, member) if role is Role.COORDINATOR else unattended.Waiting()
             asked = transfers.asked_of(session, member.id) if role is Role.PRACTITIONER else []
             with eligibility.noticed(command, asked):

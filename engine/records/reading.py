@@ -304,19 +304,3 @@ def _lines(counts: Sequence[ClassCount]) -> list[ClassLine]:
         for line in counts
         if line.count and line.item_class not in UNCOUNTED
     ]
-
-
-def transfer_views(
-    session: Session, actor: MemberFacts, state: TransferState | None, now: datetime
-) -> list[TransferView]:
-    """List the transfers that somebody may know of, newest first: their own, for coordinators all."""
-    found = transfers.of_member(
-        session,
-        actor.id,
-        actor.organization_id,
-        all_of_organization=actor.acts_as(Role.COORDINATOR),
-        state=state if actor.acts_as(Role.COORDINATOR) else None,
-    )
-    views = [transfer_view(session, actor, transfer_id, now) for transfer_id in found]
-    # Whoever no longer is asked is shown an earlier state: the filter must not tell the present one (VIS-12).
-    return [view for view in views if state is None or view.state is state]

@@ -528,6 +528,7 @@ class Transfer(Base):
         ),
         Index(None, "from_id"),
         Index(None, "to_id"),
+        Index(None, "organization_id", "asked_at", "id"),
         _words("state", TransferState),
         _STRICT,
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
@@ -180,29 +180,26 @@ def open_ids(session: Session) -> Sequence[UUID]:
     return session.scalars(select(Transfer.id).where(Transfer.state.in_(OPEN_STATES))).all()
 
 
-def of_member(
-    session: Session,
-    member_id: UUID,
-    organization_id: UUID,
-    *,
-    all_of_organization: bool,
-    state: TransferState | None,
-) -> Sequence[UUID]:
-    """List the transfers that a member is a party to, or all of the organization, newest first."""
-    query = (
-        select(Transfer.id)
-        .where(Transfer.organization_id == organization_id)
-        .order_by(Transfer.asked_at.desc(), Transfer.id)
+def is_party(member_id: UUID) -> ColumnElement[bool]:
+    """Select the transfers that somebody sends, asked for, is or was asked; of a failed one nobody was."""
+    asked = and_(Transfer.to_id == member_id, Transfer.state != TransferState.FAILED)
+    return or_(
+        Transfer.from_id == member_id, Transfer.asked_by_id == member_id, asked, was_replaced(member_id)
     )
-    if not all_of_organization:
-        asked = and_(Transfer.to_id == member_id, Transfer.state != TransferState.FAILED)
-        before = exists().where(Asking.transfer_id == Transfer.id, Asking.member_id == member_id)
-        query = query.where(
-            or_(Transfer.from_id == member_id, Transfer.asked_by_id == member_id, asked, before)
-        )
-    if state is not None:
-        query = query.where(Transfer.state == state)
-    return session.scalars(query).all()
+
+
+def was_replaced(member_id: UUID) -> ColumnElement[bool]:
+    """Select the transfers of which somebody was asked before another one took their place."""
+    before = exists().where(Asking.transfer_id == Transfer.id, Asking.member_id == member_id)
+    return and_(Transfer.to_id != member_id, before)
+
+
+def asked_at(member_id: UUID) -> ColumnElement[datetime]:
+    """Give the instant at which somebody was asked, where another one took their place since (VIS-12)."""
+    before = select(func.max(Asking.asked_at)).where(
+        Asking.transfer_id == Transfer.id, Asking.member_id == member_id, Transfer.to_id != member_id
+    )
+    return func.coalesce(before.correlate(Transfer).scalar_subquery(), Transfer.asked_at)
 
 
 def asked_of(session: Session, member_id: UUID) -> Sequence[UUID]:

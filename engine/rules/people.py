@@ -12,9 +12,13 @@ def check_last_administrator(member: MemberFacts, *, others: int) -> None:
         raise Denied("ROLE-1", "last_administrator")
 
 
-def check_keeps_a_role(member: MemberFacts) -> None:
-    """Keep a member's last role: a member holds one or more (ROLE-1). Raises ``Denied``."""
-    if len(member.roles) == 1:
+def check_keeps_a_role(member: MemberFacts, role: Role) -> None:
+    """
+    Keep a member's last role: a member holds one or more (ROLE-1). Raises ``Denied``.
+
+    The coordinator role is taken at any time (ROLE-2): who had no other then waits for one.
+    """
+    if member.roles == {role} and role is not Role.COORDINATOR:
         raise Denied("ROLE-1", "last_role")
 
 

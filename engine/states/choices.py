@@ -15,6 +15,21 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+class Need(StrEnum):
+    """Why a transfer needs somebody."""
+
+    #: They are asked, and answer.
+    ANSWER = "answer"
+    #: It waits for a coordinator (ST-1).
+    DECIDE = "decide"
+    #: It cannot be carried out for a cause that is no rule (ST-5).
+    STUCK = "stuck"
+    #: A rule stops the one whom they asked (ST-4).
+    STOPPED = "stopped"
+    #: The record came back to them.
+    GIVEN_BACK = "given_back"
+
+
 class Purpose(StrEnum):
     """Why a transfer is made (ELIG-8)."""
 

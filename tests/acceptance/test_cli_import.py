@@ -87,3 +87,17 @@ def test_a_killed_import_goes_on_where_it_was(cli: Cli, tmp_path: Path, after: i
     assert cli(*line).code == 0
     assert _counts(cli.database) == whole
     assert check(cli.database) == []
+
+
+@pytest.mark.usefixtures("record")
+def test_the_summary_says_what_was_invented(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(_bundle(1)))
+    line = ["import", "fhir", str(tmp_path), "--as", ADMIN, "--owner", LEA, "--enrich", "7"]
+
+    told = cli(*line, "--lang", "en").out
+    again = cli(*line, "--json").json
+
+    assert "Invented for trials:" in told
+    assert "confidential notes" in told
+    assert (again["enriched"], again["left_alone"], again["invented"]) == (0, 0, {})
+    assert cli(*line[:-1], "-1").code == 2

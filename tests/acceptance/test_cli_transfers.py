@@ -2,11 +2,19 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from engine.activities.steps import Steps
 from engine.catalogue import label
-from tests.acceptance.command import COORDINATOR, FOREIGN, INACTIVE, LEA, MAX, UNKNOWN, Answer, Cli
+from engine.desk.desk import Desk
+from engine.messages.transfer import StepInput, TransferRequest
+from engine.records.database import Database
+from engine.states.choices import Purpose
+from tests.acceptance.command import ADMIN, COORDINATOR, FOREIGN, INACTIVE, LEA, MAX, UNKNOWN, Answer, Cli
 
 
 def preview(cli: Cli, record: str, to: str, *options: str, by: str = LEA) -> Answer:
@@ -115,7 +123,7 @@ class TestWithoutServer:
 
 class TestLists:
     def test_none(self, cli: Cli) -> None:
-        assert cli.done("transfer", "list", "--as", MAX) == {"transfers": []}
+        assert cli.done("transfer", "list", "--as", MAX) == {"transfers": [], "after": None}
         assert (
             cli("transfer", "list", "--as", MAX, "--state", "pending_acceptance").out == "Rien à afficher.\n"
         )
@@ -181,3 +189,62 @@ def dump(cli: Cli) -> list[str]:
     """Everything that the database holds."""
     with closing(sqlite3.connect(cli.database)) as db:
         return list(db.iterdump())
+
+
+class TestWatching:
+    def test_a_coordinator_narrows_and_pages(self, cli: Cli, record: str) -> None:
+        """VIS-12; a page says where the next one begins."""
+        first = ask(cli, record)
+        cli.done("record", "add", "--as", LEA, "--number", "D-00002", "--title", "Deuil", "--client", "C. T.")
+        second = ask(cli, "D-00002")
+
+        page = cli.done("transfer", "list", "--as", COORDINATOR, "--limit", "1")
+        rest = cli.done("transfer", "list", "--as", COORDINATOR, "--limit", "1", "--after", page["after"])
+        told = cli("transfer", "list", "--as", COORDINATOR, "--limit", "1", "--lang", "en").out
+
+        assert [ids(page), ids(rest), rest["after"]] == [[second], [first], None]
+        assert f"add --after {second}" in told
+        narrowed = ("transfer", "list", "--as", COORDINATOR, "--from", LEA, "--to", MAX)
+        assert ids(cli.done(*narrowed, "--state", "pending-acceptance")) == [second, first]
+        assert ids(cli.done(*narrowed, "--older-than", "1")) == []
+        assert cli(*narrowed[:4], "--from", FOREIGN, "--json").error["key"] == "VIS-11/colleague"
+        assert cli(*narrowed[:4], "--after", "x", "--json").error["key"] == "VIS-11/transfer"
+
+    def test_what_needs_somebody(self, cli: Cli, record: str) -> None:
+        """VIS-3, ROLE-6: to answer; and for a coordinator whose records were left, in numbers."""
+        asked = ask(cli, record)
+
+        answer = cli.done("needs-you", "--as", MAX)
+        cli.done("member", "deactivate", LEA, "--as", ADMIN, "--yes")
+        left = cli.done("needs-you", "--as", COORDINATOR)
+        table = cli("needs-you", "--as", COORDINATOR, "--lang", "fr").out
+
+        assert [(each["need"], each["transfer"]["id"]) for each in answer["transfers"]] == [("answer", asked)]
+        assert "votre réponse" in cli("needs-you", "--as", MAX, "--lang", "fr").out
+        assert [(each["email"], each["institutional"]) for each in left["left"]] == [(LEA, 1)]
+        assert "ne sont plus actifs" in table
+        assert "Anxiété" not in table
+        assert cli("needs-you", "--as", ADMIN, "--lang", "en").out == "Nothing to show.\n"
+
+
+def ids(answer: Any) -> list[str]:  # noqa: ANN401 - any JSON
+    return [each["id"] for each in answer["transfers"]]
+
+
+def ask(cli: Cli, record: str) -> str:
+    """Let Léa ask Max by the step itself, without a server."""
+    database = Database(cli.database)
+    desk = Desk(database)
+    lea, new_owner = desk.member_by_email(LEA), desk.member_by_email(MAX)
+    request = TransferRequest(
+        transfer_id=uuid4(),
+        organization_id=desk.facts_of(lea).organization_id,
+        record_id=desk.record_named(lea, record),
+        actor_id=lea,
+        to_id=new_owner,
+        purpose=Purpose.CONTINUITY,
+    )
+    result = Steps(database).open(StepInput(what=request, at=datetime.now(UTC)))
+    database.close()
+    assert result.state == "pending_acceptance"
+    return str(request.transfer_id)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tests.checker.base import rule
+from tests.checker.base import Rows, rule
 
 _CHANGES = {"member.grant": True, "member.revoke": False}
 
@@ -153,9 +153,9 @@ def nobody_administered(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
 
 @rule("ROLE-1")
 def member_without_a_role(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """A member whose role was taken keeps another one."""
+    """A member whose role was taken keeps another one, but for the coordinator's (ROLE-2)."""
     for organization_id, line, after, _ in told_backwards(db):
-        taken = line.action == "member.revoke" and bool(line.given)
+        taken = line.action == "member.revoke" and bool(line.given - {"coordinator"})
         if taken and not any(member == line.subject for member, _ in after.roles):
             yield organization_id, "after line", line.seq
 
@@ -179,3 +179,24 @@ def role_changed_and_not_told(db: sqlite3.Connection) -> Iterator[tuple[Any, ...
             yield "untold", organization_id, line.seq
     for cause_id in told:
         yield "nothing happened", cause_id
+
+
+@rule("ELIG-3")
+def accepted_without_practising(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Whoever accepted a record was an active practitioner at that moment."""
+    for organization_id, line, after, _ in told_backwards(db):
+        if line.action == "transfer.accept" and line.actor not in after.acting("practitioner"):
+            yield organization_id, "line", line.seq
+
+
+@rule("ST-4")
+def stopped_practising_unnoticed(db: sqlite3.Connection) -> Rows:
+    """Nothing that cannot go back still waits for the answer of somebody who no longer practises."""
+    return db.execute("""
+        SELECT t.id, t.to_id FROM transfers t
+        WHERE t.state = 'pending_acceptance' AND t.asked_by_id <> t.from_id
+            AND t.to_id NOT IN (SELECT member_id FROM member_roles WHERE role = 'practitioner')
+            AND EXISTS (SELECT 1 FROM events e JOIN events o ON o.transfer_id = t.id AND o.seq < e.seq
+                WHERE e.action = 'member.revoke' AND e.outcome = 'allowed' AND e.subject_id = t.to_id
+                    AND e.counts = '{"role":{"practitioner":1}}')
+    """)

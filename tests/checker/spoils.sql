@@ -302,8 +302,12 @@ UPDATE events SET actor_id = :promoted WHERE action = 'member.deactivate';
 -- nobody_administered
 UPDATE members SET active = 0;
 -- member_without_a_role
-DELETE FROM member_roles WHERE member_id = :promoted AND role <> 'coordinator';
+UPDATE events SET subject_id = :stranger WHERE action = 'member.revoke' AND counts LIKE '%practitioner%';
 -- role_changed_and_not_told: untold
 DELETE FROM outbox WHERE kind = 'role_granted';
 -- role_changed_and_not_told: nothing happened
 UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'role_granted';
+-- accepted_without_practising
+UPDATE member_roles SET role = 'administrator' WHERE role = 'practitioner';
+-- stopped_practising_unnoticed
+UPDATE transfers SET state = 'pending_acceptance' WHERE to_id = :promoted;

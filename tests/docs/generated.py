@@ -23,7 +23,7 @@ from engine.records.tables import StuckCause
 from engine.rules import content
 from engine.rules.content import UNCOUNTED, ContentClass, Outcome, Plan
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, RecordStatus, Relation
-from engine.states.choices import Options, Purpose, RawDataChoice, Role, ShareLevel
+from engine.states.choices import Need, Options, Purpose, RawDataChoice, Role, ShareLevel
 from engine.states.transfer import Party, TransferState
 from tests.docs import citations, commands, examples
 from tests.docs.markdown import ROOT, filled, parts, rows, table
@@ -41,6 +41,7 @@ VOCABULARIES: Final[Mapping[str, type[StrEnum]]] = {
     "class": ContentClass,
     "outcome": Outcome,
     "stuck": StuckCause,
+    "need": Need,
 }
 #: The workflow's messages, under the name of the update that carries them; the last one is every answer.
 MESSAGES: Final[Mapping[str, type[BaseModel]]] = {

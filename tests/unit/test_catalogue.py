@@ -20,7 +20,7 @@ from engine.records.tables import AppointmentState, NoteState, StuckCause
 from engine.rules.bulk import RefusedRecipient
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
-from engine.states.choices import Purpose, RawDataChoice, Role, ShareLevel
+from engine.states.choices import Need, Purpose, RawDataChoice, Role, ShareLevel
 from engine.states.transfer import FINAL_STATES, TABLE, Party, TransferState, TransferTrigger
 
 ENGINE = Path(engine.__file__).parent
@@ -217,6 +217,7 @@ class TestLabels:
             ("level", ShareLevel),
             ("raw_data", RawDataChoice),
             ("stuck", StuckCause),
+            ("need", Need),
             ("item_state", NoteState),
             ("item_state", AppointmentState),
         ],

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from engine.desk.desk import Desk
+from engine.errors import Denied, NotFound
+from engine.fhir.enriching import Enricher
 from engine.fhir.importing import Report, import_fhir
 from engine.records.database import Database
 from engine.states.choices import Options
@@ -138,6 +141,28 @@ def test_a_record_that_somebody_works_with_is_left_alone(trial: Trial) -> None:
         "SELECT DISTINCT record_id FROM imported WHERE resource_type = 'x-invented' AND record_id IS NOT NULL"
     )
     assert {UUID(row[0]) for row in overlaid} == set(records[3:])
+
+
+@pytest.mark.parametrize("who", ["coordinator", "owner"])
+def test_only_an_administrator_overlays(trial: Trial, who: str) -> None:
+    """ROLE-4: also the record of somebody who is responsible for it."""
+    owner = trial.clinic.world.owner
+    trial.run(None, owner_id=owner)
+    overlay = Enricher("fhir", SEED, "fr", datetime.now(UTC)).overlay(("Patient", "a"))
+
+    with pytest.raises(Denied, match="ROLE-4/administrator"):
+        trial.desk.enrich_patient(getattr(trial.clinic.world, who), overlay)
+
+    assert trial.rows(INVENTED) == []
+
+
+def test_an_overlay_of_nobody_finds_nothing(trial: Trial) -> None:
+    """VIS-8: what another organization imported is not there."""
+    trial.run(None)
+    overlay = Enricher("fhir", SEED, "fr", datetime.now(UTC)).overlay(("Patient", "a"))
+
+    with pytest.raises(NotFound):
+        trial.desk.enrich_patient(Clinic(trial.database).world.administrator, overlay)
 
 
 def test_what_was_invented_and_destroyed_is_not_invented_again(trial: Trial) -> None:

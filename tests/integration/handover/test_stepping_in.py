@@ -81,7 +81,7 @@ class TestReassign:
         clinic.accept(transfer, by=third)
         assert clinic.view(clinic.world.new_owner, transfer) == replaced
         listed = Desk(clinic.database).transfers(clinic.world.new_owner)
-        assert [view.state for view in listed] == ["cancelled"]
+        assert [view.state for view in listed.transfers] == ["cancelled"]
 
     def test_vis_12_who_refused_sees_when_they_did_after_another_was_asked(self, clinic: Clinic) -> None:
         """VIS-12, ST-2: their reason is not the next one's to read."""

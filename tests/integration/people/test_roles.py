@@ -166,10 +166,22 @@ class TestRevoke:
         before = roles(clinic)
 
         with pytest.raises(Denied, match="ROLE-1/last_role"):
-            desk.revoke(clinic.world.administrator, clinic.world.coordinator, Role.COORDINATOR)
+            desk.revoke(clinic.world.administrator, clinic.world.owner, Role.PRACTITIONER)
 
         assert before == roles(clinic)
         assert last_line(clinic)[:3] == ("member.revoke", "denied", "ROLE-1/last_role")
+
+    def test_role_2_the_coordinator_role_is_taken_at_any_time(self, clinic: Clinic, desk: Desk) -> None:
+        """Also where it was their only one: they may do nothing until they are given another."""
+        world = clinic.world
+        gone = desk.revoke(world.administrator, world.coordinator, Role.COORDINATOR)
+
+        assert (gone.changed, gone.member.roles, gone.member.active) == (True, [], True)
+        assert clinic.open(clinic.request(by=world.coordinator)).denied == "VIS-11/record"
+        with pytest.raises(Denied, match="ROLE-4/coordinator"):
+            desk.practitioners(world.coordinator)
+        back = desk.grant(world.administrator, world.coordinator, Role.PRACTITIONER)
+        assert back.member.roles == [Role.PRACTITIONER]
 
     def test_a_role_that_they_do_not_hold(self, clinic: Clinic, desk: Desk) -> None:
         answer = desk.revoke(clinic.world.administrator, clinic.world.owner, Role.COORDINATOR)

@@ -1,0 +1,124 @@
+"""The transfers that somebody may know of, page by page, newest first; a filter asks what they are shown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy.orm import Session
+
+from engine.errors import NotFound
+from engine.records import facts, transfers
+from engine.records.reading import transfer_view
+from engine.records.tables import Transfer
+from engine.rules import transfers as rules
+from engine.rules.facts import MemberFacts
+from engine.states.choices import Role
+from engine.states.transfer import TransferState
+from engine.views import TransfersView, TransferView
+
+#: How many rows are read at once.
+_READ = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which transfers a list is to have; what is ``None`` makes no difference."""
+
+    state: TransferState | None = None
+    #: Asked at this instant or before.
+    asked_until: datetime | None = None
+    from_id: UUID | None = None
+    to_id: UUID | None = None
+
+
+def page(
+    session: Session, actor: MemberFacts, wanted: Wanted, *, after: UUID | None, limit: int, now: datetime
+) -> TransfersView:
+    """
+    List the next transfers that somebody may know of after one of them, newest first (VIS-12).
+
+    Raises ``NotFound`` where they may not know of the one that they go on from.
+    """
+    found: list[TransferView] = []
+    for view in _views(session, actor, wanted, after, now):
+        if len(found) == limit:
+            return TransfersView(transfers=found, after=found[-1].id)
+        found.append(view)
+    return TransfersView(transfers=found, after=None)
+
+
+def _views(
+    session: Session, actor: MemberFacts, wanted: Wanted, after: UUID | None, now: datetime
+) -> Iterator[TransferView]:
+    query = _known_to(actor).where(*_narrowed(actor, wanted))
+    last = None if after is None else _place(session, actor, after)
+    while True:
+        following = query if last is None else query.where(_behind(actor, *last))
+        rows = session.execute(following.limit(_READ)).all()
+        for transfer_id, asked_at in rows:
+            last = (asked_at, transfer_id)
+            view = transfer_view(session, actor, transfer_id, now)
+            if wanted.state is None or view.state is wanted.state:
+                yield view
+        if len(rows) < _READ:
+            return
+
+
+def _known_to(actor: MemberFacts) -> Select[UUID, datetime]:
+    asked_at = _asked_at(actor)
+    query = (
+        select(Transfer.id, asked_at)
+        .where(Transfer.organization_id == actor.organization_id)
+        .order_by(asked_at.desc(), Transfer.id)
+    )
+    if actor.acts_as(Role.COORDINATOR):
+        return query
+    return query.where(transfers.is_party(actor.id))
+
+
+def _narrowed(actor: MemberFacts, wanted: Wanted) -> list[ColumnElement[bool]]:
+    """
+    Narrow to what the reader is shown: of what they no longer are asked, neither its state nor its parties.
+
+    So a filter tells them nothing of it either (VIS-12); its state is compared afterwards, as they see it.
+    """
+    no_longer_asked = and_(
+        Transfer.to_id == actor.id,
+        Transfer.state.not_in((TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED)),
+    )
+    former = or_(no_longer_asked, transfers.was_replaced(actor.id))
+    if actor.acts_as(Role.COORDINATOR):
+        former = false()
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.state is not None:
+        conditions.append(or_(Transfer.state == wanted.state, former))
+    if wanted.asked_until is not None:
+        conditions.append(_asked_at(actor) <= wanted.asked_until)
+    if wanted.from_id is not None:
+        conditions.append(and_(Transfer.from_id == wanted.from_id, ~former))
+    if wanted.to_id is not None:
+        conditions.append(and_(Transfer.to_id == wanted.to_id, ~former))
+    return conditions
+
+
+def _place(session: Session, actor: MemberFacts, transfer_id: UUID) -> tuple[datetime, UUID]:
+    seen = facts.transfer(session, transfer_id)
+    if seen is None:
+        raise NotFound("transfer")
+    rules.check_known(actor, seen)
+    asked_at = session.execute(select(_asked_at(actor)).where(Transfer.id == transfer_id)).scalar_one()
+    return asked_at, transfer_id
+
+
+def _asked_at(actor: MemberFacts) -> ColumnElement[datetime]:
+    """Give the instant that the reader is shown: whoever was replaced, when they were asked themself."""
+    if actor.acts_as(Role.COORDINATOR):
+        return Transfer.asked_at.expression
+    return transfers.asked_at(actor.id)
+
+
+def _behind(actor: MemberFacts, asked_at: datetime, transfer_id: UUID) -> ColumnElement[bool]:
+    same = and_(_asked_at(actor) == asked_at, Transfer.id > transfer_id)
+    return or_(_asked_at(actor) < asked_at, same)

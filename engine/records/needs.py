@@ -1,0 +1,106 @@
+"""What needs somebody: transfers that they must answer, decide or look at again (ST-1, ST-4, ST-5)."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from engine.errors import Denied
+from engine.records import facts
+from engine.records.tables import Holding, HoldingState, Record, Transfer
+from engine.rules import transfers as rules
+from engine.rules.facts import MemberFacts, RecordStatus
+from engine.states.choices import Need, Role
+from engine.states.transfer import OPEN_STATES, TransferState
+
+#: How long a record that came back is shown to its owner, unless it is asked for again before.
+GIVEN_BACK: Final = timedelta(days=30)
+
+
+def needing(session: Session, actor: MemberFacts, now: datetime) -> Iterator[tuple[Need, UUID, str | None]]:
+    """Give what needs somebody, kind by kind and the oldest first, with the rule where one stops it."""
+    yield from ((Need.ANSWER, transfer_id, None) for transfer_id in _asked_of(session, actor))
+    if actor.acts_as(Role.COORDINATOR):
+        yield from ((Need.DECIDE, transfer_id, None) for transfer_id in _waiting(session, actor))
+    yield from ((Need.STUCK, transfer_id, None) for transfer_id in _stuck(session, actor))
+    for transfer_id in _own_pending(session, actor):
+        rule = _stopped_by(session, transfer_id)
+        if rule is not None:
+            yield Need.STOPPED, transfer_id, rule
+    yield from ((Need.GIVEN_BACK, transfer_id, None) for transfer_id in _given_back(session, actor, now))
+
+
+def _oldest_first(session: Session, actor: MemberFacts, *conditions: object) -> Sequence[UUID]:
+    query = select(Transfer.id).where(Transfer.organization_id == actor.organization_id, *conditions)  # type: ignore[arg-type]
+    return session.scalars(query.order_by(Transfer.asked_at, Transfer.id)).all()
+
+
+def _asked_of(session: Session, actor: MemberFacts) -> Sequence[UUID]:
+    pending = Transfer.state == TransferState.PENDING_ACCEPTANCE
+    return _oldest_first(session, actor, Transfer.to_id == actor.id, pending)
+
+
+def _waiting(session: Session, actor: MemberFacts) -> Sequence[UUID]:
+    return _oldest_first(session, actor, Transfer.state == TransferState.COORDINATOR_OVERRIDE)
+
+
+def _stuck(session: Session, actor: MemberFacts) -> Sequence[UUID]:
+    """Give what a cause that is no rule holds up: its owner, and who asked, may cancel (ST-5)."""
+    theirs = or_(Transfer.from_id == actor.id, Transfer.asked_by_id == actor.id)
+    return _oldest_first(
+        session, actor, theirs, Transfer.state.in_(OPEN_STATES), Transfer.stuck_cause.is_not(None)
+    )
+
+
+def _own_pending(session: Session, actor: MemberFacts) -> Sequence[UUID]:
+    return _oldest_first(
+        session,
+        actor,
+        Transfer.from_id == actor.id,
+        Transfer.asked_by_id == actor.id,
+        Transfer.state == TransferState.PENDING_ACCEPTANCE,
+    )
+
+
+def _stopped_by(session: Session, transfer_id: UUID) -> str | None:
+    """Say which rule would stop the answer: the owner may cancel or narrow before the deadline (ST-4)."""
+    transfer = facts.transfer(session, transfer_id)
+    record = None if transfer is None else facts.record(session, transfer.record_id, transfer.to_id)
+    if transfer is None or record is None:
+        return None
+    policy = facts.policy(session, transfer.organization_id)
+    try:
+        rules.check_handover(transfer, record, facts.member(session, transfer.to_id), policy)
+    except Denied as denial:
+        return denial.key
+    return None
+
+
+def _given_back(session: Session, actor: MemberFacts, now: datetime) -> Sequence[UUID]:
+    """Give what came back to an owner who wanted to hand it over, and did not ask again since."""
+    later = aliased(Transfer)
+    newest = ~exists().where(
+        later.record_id == Transfer.record_id,
+        later.asked_at > Transfer.asked_at,
+        later.state != TransferState.FAILED,
+    )
+    still_theirs = exists().where(
+        Holding.record_id == Transfer.record_id,
+        Holding.owner_id == actor.id,
+        Holding.state == HoldingState.LIVE,
+        Record.id == Holding.record_id,
+        Record.status == RecordStatus.ACTIVE,
+    )
+    by_others = and_(Transfer.state == TransferState.CANCELLED, Transfer.decided_by_id != actor.id)
+    return _oldest_first(
+        session,
+        actor,
+        Transfer.from_id == actor.id,
+        or_(Transfer.state.in_((TransferState.REFUSED, TransferState.EXPIRED)), by_others),
+        Transfer.decided_at > now - GIVEN_BACK,
+        newest,
+        still_theirs,
+    )
