@@ -40,16 +40,18 @@ def preview(
 ) -> None:
     """Show what a transfer of a caseload would do; nothing is asked."""
     actor_id = call.actor(actor)
-    shown = call.desk.bulk_preview(
-        actor_id,
-        call.colleague(actor_id, source),
-        [call.colleague(actor_id, address) for address in to or ()],
-        only_file=_read(only),
-        split_file=None if split in {None, _EVENLY} else _read(Path(split or "")),
-        include_confidential_records=include_confidential_records,
-        reassign_open=reassign_open,
-        options=options(include_confidential, raw_data, no_copy),
-    )
+    from_id, to_ids = call.colleague(actor_id, source), [call.colleague(actor_id, one) for one in to or ()]
+    with call.progress("caseload/reading"):
+        shown = call.desk.bulk_preview(
+            actor_id,
+            from_id,
+            to_ids,
+            only_file=_read(only),
+            split_file=None if split in {None, _EVENLY} else _read(Path(split or "")),
+            include_confidential_records=include_confidential_records,
+            reassign_open=reassign_open,
+            options=options(include_confidential, raw_data, no_copy),
+        )
     if as_csv and not call.as_json:
         write(bulk_page.as_csv(shown).rstrip("\n"))
         return

@@ -29,7 +29,8 @@ _COLUMNS: Final = (
 
 def show(page: Page, preview: BulkPreviewView) -> None:
     """Show the totals, who would have how much, what a rule stops and what to do, then every record."""
-    preview = harmless(preview)
+    # A line is cleaned when it is printed: there may be thousands, of which few are.
+    lines, preview = preview.lines, harmless(preview.model_copy(update={"lines": []}))
     page.heading("heading/bulk_preview", name=preview.source)
     facts = {
         "caseload/going": preview.going,
@@ -49,8 +50,8 @@ def show(page: Page, preview: BulkPreviewView) -> None:
             for one in preview.recipients
         ],
     )
-    _blocked(page, [line for line in preview.lines if line.blocked is not None])
-    _going(page, [line for line in preview.lines if line.blocked is None])
+    _blocked(page, [line for line in lines if line.blocked is not None])
+    _going(page, [line for line in lines if line.blocked is None])
     page.facts({page.words("column/fingerprint"): preview.fingerprint})
     page.say("explain/preview_only")
 
@@ -63,7 +64,8 @@ def _blocked(page: Page, lines: list[BulkLineView]) -> None:
         page.heading("heading/bulk_blocked", rule=rule, count=len(found))
         page.text(sentence(of_key(rule), page.language))
         page.lines(
-            ("number", "recipient"), [(_name(page, line), line.to or "") for line in found[:_MOST_LINES]]
+            ("number", "recipient"),
+            [(_name(page, line), line.to or "") for line in map(harmless, found[:_MOST_LINES])],
         )
         _further(page, found)
 
@@ -80,7 +82,7 @@ def _going(page: Page, lines: list[BulkLineView]) -> None:
             str(line.shares),
             page.words("word/reassigned") if line.reassigns else "",
         )
-        for line in lines[:_MOST_LINES]
+        for line in map(harmless, lines[:_MOST_LINES])
     ]
     page.lines(("number", "recipient", *(f"of_{outcome}" for outcome in OUTCOMES), "shares", "remark"), rows)
     _further(page, lines)

@@ -1,7 +1,7 @@
 """Plan a caseload's transfer: select, judge by the rules of a request, divide, count (BULK-1)."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -95,17 +95,19 @@ class Planner:
         self._actor, self._choice, self._caseload = actor, choice, caseload
         self._source = bulk.check_source(actor, caseload.members.get(choice.from_id))
         self.recipients = self._recipients()
-        #: Records that the rules cannot tell apart are judged once.
-        self._judged: dict[tuple[Any, ...], _Judged] = {}
+        #: Records that the rules cannot tell apart are judged once, for each recipient.
+        self._judged: defaultdict[tuple[Any, ...], dict[UUID, _Judged]] = defaultdict(dict)
 
     def plan(self, loads: Mapping[UUID, Load]) -> BulkPlan:
         """Say what would become of each record."""
         chosen = self._chosen()
-        blocks = [self._blocks(one) for one in chosen]
+        judged = [self._judged_for(one) for one in chosen]
+        blocks = [_blocks(found) for found in judged]
         before = self._before(loads, chosen, blocks)
+        places = self._placed(chosen, blocks, before)
         lines = [
-            self._line(one.record, placed, blocked)
-            for one, placed, blocked in zip(chosen, self._placed(chosen, blocks, before), blocks, strict=True)
+            self._line(one.record, placed, found)
+            for one, placed, found in zip(chosen, places, judged, strict=True)
         ]
         added = Counter(line.to_id for line in lines if line.blocked is None)
         taken = {line.record_id for line in lines}
@@ -190,11 +192,6 @@ class Planner:
     def _asked(self, one: _Chosen) -> Sequence[UUID]:
         return self.recipients if one.to_id is None else (one.to_id,)
 
-    def _blocks(self, one: _Chosen) -> Mapping[UUID, str]:
-        """Say who may not have a record, by which rule; where a file names somebody, of them alone."""
-        judged = {who: self._judge(one.record, who).blocked for who in self._asked(one)}
-        return {who: blocked for who, blocked in judged.items() if blocked is not None}
-
     def _reassigns(self, record: HeldRecord) -> OpenTransfer | None:
         return record.open if self._choice.reassign_open else None
 
@@ -202,40 +199,28 @@ class Planner:
         reassigned = self._reassigns(record)
         return self._choice.options if reassigned is None else reassigned.options
 
-    def _judge(self, record: HeldRecord, to_id: UUID) -> _Judged:
+    def _judged_for(self, one: _Chosen) -> Mapping[UUID, _Judged]:
+        """Judge a record for every recipient; where a file names somebody, for them alone."""
+        record, recipients = one.record, self._asked(one)
         reassigned = self._reassigns(record)
-        has_raw_data = record.items.get(ContentClass.RAW_DATA, 0) > 0
         alike = (
-            to_id,
             record.status,
             record.confidential,
             record.legal_hold,
-            has_raw_data,
+            _has_raw_data(record),
             record.restricted_members,
             record.restricted_titles,
             record.open is None,
             None if reassigned is None else (reassigned.state, reassigned.to_id, reassigned.options),
         )
-        if alike not in self._judged:
-            facts = RecordFacts(
-                id=record.id,
-                organization_id=self._actor.organization_id,
-                status=record.status,
-                owner_id=self._source.id,
-                owner_active=self._source.active,
-                confidential=record.confidential,
-                legal_hold=record.legal_hold,
-                has_raw_data=has_raw_data,
-                restricted_members=record.restricted_members,
-                restricted_titles=record.restricted_titles,
-                open_transfer_id=None if record.open is None else record.open.id,
-                relation=Relation.OWNER if self._source.id == self._actor.id else Relation.NOBODY,
-            )
-            self._judged[alike] = self._judge_anew(record, facts, self._caseload.members[to_id])
-        return self._judged[alike]
+        judged = self._judged[alike]
+        for to_id in recipients:
+            if to_id not in judged:
+                judged[to_id] = self._judge(record, self._caseload.members[to_id])
+        return judged if len(judged) == len(recipients) else {to_id: judged[to_id] for to_id in recipients}
 
-    def _judge_anew(self, record: HeldRecord, facts: RecordFacts, new_owner: MemberFacts) -> _Judged:
-        options, policy = self._options(record), self._caseload.policy
+    def _judge(self, record: HeldRecord, new_owner: MemberFacts) -> _Judged:
+        options, policy, facts = self._options(record), self._caseload.policy, self._facts(record)
         reassigned = self._reassigns(record)
         if reassigned is not None and reassigned.to_id != new_owner.id:
             facts = replace(facts, open_transfer_id=None)
@@ -252,6 +237,22 @@ class Planner:
         except Denied as denial:
             return _Judged(denial.key, None)
         return _Judged(None, plan(options, facts, new_owner, policy))
+
+    def _facts(self, record: HeldRecord) -> RecordFacts:
+        return RecordFacts(
+            id=record.id,
+            organization_id=self._actor.organization_id,
+            status=record.status,
+            owner_id=self._source.id,
+            owner_active=self._source.active,
+            confidential=record.confidential,
+            legal_hold=record.legal_hold,
+            has_raw_data=_has_raw_data(record),
+            restricted_members=record.restricted_members,
+            restricted_titles=record.restricted_titles,
+            open_transfer_id=None if record.open is None else record.open.id,
+            relation=Relation.OWNER if self._source.id == self._actor.id else Relation.NOBODY,
+        )
 
     # -- who gets what -------------------------------------------------------------------------------------
 
@@ -288,20 +289,29 @@ class Planner:
         ]
         return evenly(placings, self.recipients, {load.member_id: load.before for load in before})
 
-    def _line(self, record: HeldRecord, placed: Placed, blocks: Mapping[UUID, str]) -> BulkLine:
+    def _line(self, record: HeldRecord, placed: Placed, judged: Mapping[UUID, _Judged]) -> BulkLine:
         planned = None
         if placed.to_id is not None and placed.blocked is None:
-            planned = self._judge(record, placed.to_id).plan
+            planned = judged[placed.to_id].plan
         return BulkLine(
             record_id=record.id,
             number=None if self._hidden(record) else record.number,
             confidential=record.confidential,
             to_id=placed.to_id,
             blocked=placed.blocked,
-            blocks=tuple(blocks.items()),
+            blocks=tuple(_blocks(judged).items()),
             open_transfer_id=None if record.open is None else record.open.id,
             reassigns=planned is not None and self._reassigns(record) is not None,
             options=self._options(record),
             copy_kept=planned is not None and planned.copy_kept,
             counts={} if planned is None else bulk.counted(record.items, planned.outcomes),
         )
+
+
+def _blocks(judged: Mapping[UUID, _Judged]) -> Mapping[UUID, str]:
+    """Say who may not have a record, by which rule."""
+    return {who: found.blocked for who, found in judged.items() if found.blocked is not None}
+
+
+def _has_raw_data(record: HeldRecord) -> bool:
+    return record.items.get(ContentClass.RAW_DATA, 0) > 0

@@ -87,7 +87,8 @@ def _groups(records: Sequence[Placing], recipients: Sequence[UUID]) -> Sequence[
 
 
 def _kind(members: Sequence[Placing], recipients: Sequence[UUID]) -> _Kind:
-    takes = [sum(recipient not in record.blocks for record in members) for recipient in recipients]
+    blocked = Counter(recipient for record in members for recipient in record.blocks)
+    takes = [len(members) - blocked[recipient] for recipient in recipients]
     most = max(takes)
     return _Kind(frozenset(index for index, taken in enumerate(takes) if taken == most), most)
 

@@ -114,6 +114,31 @@ class TestBlocks:
         assert lines[open_one].open_transfer_id == transfer
         assert all(lines[record].items == [] for record in blocked)
 
+    @pytest.mark.parametrize("options", [Options(), EVERYTHING], ids=["cautious", "everything"])
+    def test_each_recipient_is_judged_as_by_the_preview_of_that_record(
+        self, clinic: Clinic, desk: Desk, options: Options
+    ) -> None:
+        """BULK-1, ELIG-1 to ELIG-5: the rules of a request, not others."""
+        clinic.full_record()
+        clinic.restrict(title="Ergothérapeute")
+        clinic.ask(record_id=records(clinic, "A-1")[0])
+        titles = ("Ergothérapeute", "Conseillère", "Psychologue")
+        to = [clinic.colleague(title=title) for title in titles]
+        to += [clinic.colleague(accepts_records=False), clinic.world.administrator]
+
+        lines = look(clinic, desk, *to, options=options).lines
+
+        for line in lines:
+            blocked = {block.to_id: block.rule for block in line.blocked_for}
+            for who in to:
+                rule = None
+                try:
+                    desk.preview(clinic.world.coordinator, line.record_id, who, options)
+                except Denied as denial:
+                    rule = denial.key
+                assert blocked.get(who) == rule
+        assert {len(line.blocked_for) for line in lines} >= {3, 5}
+
     def test_who_takes_no_records_and_who_is_no_practitioner_block_lines(
         self, clinic: Clinic, desk: Desk
     ) -> None:
