@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from engine.errors import NotFound
@@ -60,7 +60,7 @@ def _views(
         for transfer_id, asked_at in rows:
             last = (asked_at, transfer_id)
             view = transfer_view(session, actor, transfer_id, now)
-            if wanted.state is None or view.state is wanted.state:
+            if _is_shown(view, wanted):
                 yield view
         if len(rows) < _READ:
             return
@@ -79,28 +79,32 @@ def _known_to(actor: MemberFacts) -> Select[UUID, datetime]:
 
 
 def _narrowed(actor: MemberFacts, wanted: Wanted) -> list[ColumnElement[bool]]:
-    """
-    Narrow to what the reader is shown: of what they no longer are asked, neither its state nor its parties.
-
-    So a filter tells them nothing of it either (VIS-12); its state is compared afterwards, as they see it.
-    """
-    no_longer_asked = and_(
-        Transfer.to_id == actor.id,
-        Transfer.state.not_in((TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED)),
-    )
-    former = or_(no_longer_asked, transfers.was_replaced(actor.id))
-    if actor.acts_as(Role.COORDINATOR):
-        former = false()
+    """Narrow what is read; a party's own transfers are few, and are compared as they are shown."""
     conditions: list[ColumnElement[bool]] = []
-    if wanted.state is not None:
-        conditions.append(or_(Transfer.state == wanted.state, former))
-    if wanted.asked_until is not None:
-        conditions.append(_asked_at(actor) <= wanted.asked_until)
+    if actor.acts_as(Role.COORDINATOR):
+        if wanted.state is not None:
+            conditions.append(Transfer.state == wanted.state)
+        if wanted.asked_until is not None:
+            conditions.append(Transfer.asked_at <= wanted.asked_until)
     if wanted.from_id is not None:
-        conditions.append(and_(Transfer.from_id == wanted.from_id, ~former))
+        conditions.append(Transfer.from_id == wanted.from_id)
     if wanted.to_id is not None:
-        conditions.append(and_(Transfer.to_id == wanted.to_id, ~former))
+        conditions.append(Transfer.to_id == wanted.to_id)
     return conditions
+
+
+def _is_shown(view: TransferView, wanted: Wanted) -> bool:
+    """
+    Compare a filter with what the reader sees, so that it tells them nothing more (VIS-12).
+
+    Of what they no longer are asked they see an earlier state, and no party.
+    """
+    any_party = wanted.from_id is None and wanted.to_id is None
+    return (
+        (wanted.state is None or view.state is wanted.state)
+        and (wanted.asked_until is None or view.asked_at <= wanted.asked_until)
+        and (any_party or view.owner is not None)
+    )
 
 
 def _place(session: Session, actor: MemberFacts, transfer_id: UUID) -> tuple[datetime, UUID]:
