@@ -233,7 +233,7 @@ def _is_kept(session: Session, step: Step, command: Command, transfer: TransferF
     """Say whether it is the decision that could not be carried out before (ST-5)."""
     if step is Step.ACCEPT:
         return transfer.to_id == command.actor_id
-    return step is Step.IMPOSE and log.stuck_with(session, transfer.id) == command.actor_id
+    return step is Step.IMPOSE and transfers.stuck_with(session, transfer.id) == command.actor_id
 
 
 def _next_reminder(session: Session, row: Transfer) -> datetime | None:

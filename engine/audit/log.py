@@ -118,12 +118,6 @@ def outcome_of(session: Session, command_id: UUID, action: str) -> Event | None:
     ).one_or_none()
 
 
-def stuck_with(session: Session, transfer_id: UUID) -> UUID | None:
-    """Say whose decision could not be carried out last (ST-5)."""
-    query = select(Event.subject_id).where(Event.transfer_id == transfer_id, Event.action == "transfer.stuck")
-    return session.scalars(query.order_by(Event.seq.desc()).limit(1)).one_or_none()
-
-
 def verify(session: Session, organization_id: UUID) -> Verification:
     """Walk an organization's whole chain and name its first break (AUD-2)."""
     previous, expected, found = GENESIS, 1, None

@@ -119,6 +119,12 @@ def answer_of(session: Session, row: Transfer) -> tuple[TransferState, datetime 
     return TransferState.EXPIRED if expired else TransferState.CANCELLED, None
 
 
+def stuck_with(session: Session, transfer_id: UUID) -> UUID | None:
+    """Say whose decision could not be carried out last (ST-5)."""
+    query = select(Event.subject_id).where(Event.transfer_id == transfer_id, Event.action == "transfer.stuck")
+    return session.scalars(query.order_by(Event.seq.desc()).limit(1)).one_or_none()
+
+
 def asking_of(session: Session, transfer_id: UUID, member_id: UUID) -> Asking | None:
     """Read when somebody was asked last, before somebody else took their place."""
     query = select(Asking).where(Asking.transfer_id == transfer_id, Asking.member_id == member_id)
