@@ -1,12 +1,14 @@
 """
-Measure transfers on the embedded default: throughput, processor time, statements, latency.
+Measure transfers on an embedded server: throughput, processor time, statements, latency.
 
-``python -m benchmarks [--transfers 400] [--runs 3]``: medians of so many runs, each on a folder of its own.
+``python -m benchmarks [--transfers 400] [--runs 3] [--database sqlite]``: medians of so many runs, each on a
+folder, or a PostgreSQL server, of its own. ``python -m benchmarks.handover`` measures one hand-over by size.
 """
 
 import argparse
 import asyncio
 import logging
+import os
 import statistics
 import tempfile
 import time
@@ -15,10 +17,11 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import psutil
-from sqlalchemy import event
+from sqlalchemy import URL, event
 
-from benchmarks import caseload
+from benchmarks import caseload, places
 from benchmarks.caseload import Caseload
+from engine import wiring
 from engine.activities.steps import Steps
 from engine.cli.dev import DevStack
 from engine.desk.desk import Desk
@@ -38,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--transfers", type=int, default=400)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--database", choices=places.DATABASES, default="sqlite")
     given = parser.parse_args()
     logging.disable(logging.WARNING)
     print(
@@ -45,7 +49,7 @@ def main() -> None:
     )
     runs = []
     for number in range(given.runs):
-        runs.append(_on_a_stack(given.transfers))
+        runs.append(_on_a_stack(given.database, given.transfers))
         print(f"run {number + 1}: " + _line(runs[-1]), flush=True)
     print("median: " + _line({name: statistics.median(run[name] for run in runs) for name in runs[0]}))
 
@@ -83,10 +87,13 @@ def statements(items: int) -> int:
         return counted
 
 
-def _on_a_stack(transfers: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data=Path(folder))
-        database = Database(settings.database_file)
+def _on_a_stack(kind: str, transfers: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder, places.where(kind) as place:
+        if isinstance(place, URL):
+            # The worker is a process of its own, and reads where the database is from here.
+            os.environ["PASSATION_DATABASE"] = place.render_as_string(hide_password=False)
+        settings = Settings.load(data=Path(folder))
+        database = wiring.open_database(settings)
         with DevStack(settings, database.upgrade) as stack:
             made = caseload.make(database, transfers + _IDLE_TRANSFERS)
             figures = asyncio.run(_measure(stack, database, made, transfers))

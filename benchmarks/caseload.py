@@ -12,6 +12,8 @@ from tests import build
 
 #: Notes, documents, profiles, raw data, invoices, past and upcoming appointments, tasks, memos: forty.
 ITEMS = 40
+#: Of these, how many are notes.
+NOTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Caseload:
     records: Sequence[UUID]
 
 
-def make(database: Database, records: int, *, notes: int = 20) -> Caseload:
+def make(database: Database, records: int, *, notes: int = NOTES) -> Caseload:
     """Write a caseload in one transaction."""
     with database.write() as session:
         world = build.world(session)

@@ -78,11 +78,18 @@ def _explain(database: Database, run: Callable[[], object]) -> None:
     explain = "EXPLAIN QUERY PLAN " if database.engine.dialect.name == "sqlite" else "EXPLAIN "
     asked: set[str] = set()
 
-    def before(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:  # noqa: ANN401
+    def before(
+        _connection: Any,  # noqa: ANN401
+        cursor: Any,  # noqa: ANN401
+        statement: str,
+        parameters: Any,  # noqa: ANN401
+        _context: Any,  # noqa: ANN401
+        many: bool,  # noqa: FBT001
+    ) -> None:
         if statement in asked or not statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
             return
         asked.add(statement)
-        cursor.execute(explain + statement, parameters)
+        cursor.execute(explain + statement, parameters[0] if many else parameters)
         plan = [" ".join(str(value) for value in row) for row in cursor.fetchall()]
         scans = [line for line in plan if "SCAN " in line or "Seq Scan" in line]
         if scans:

@@ -300,6 +300,7 @@ class Share(Base):
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
         ),
+        Index(None, "record_id", "member_id"),
         _words("level", ShareLevel),
         _STRICT,
     )
@@ -357,6 +358,7 @@ class Holding(Base):
         ),
         Index(None, "owner_id", "state"),
         Index(None, "record_id"),
+        Index(None, "closed_by_id"),
         Index(None, "organization_id", "state", "id"),
         _words("state", HoldingState),
         _STRICT,
@@ -526,6 +528,8 @@ class Transfer(Base):
             sqlite_where=text(f"state IN ({_OPEN})"),
             postgresql_where=text(f"state IN ({_OPEN})"),
         ),
+        # Beside the partial one above, which SQLite takes for none where the states are parameters.
+        Index(None, "record_id"),
         Index(None, "from_id"),
         Index(None, "to_id"),
         Index(None, "organization_id", "asked_at", "id"),

@@ -5,7 +5,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
@@ -244,16 +255,15 @@ def text_of(session: Session, text_id: UUID | None) -> str | None:
 
 def sweep_texts(session: Session, before: datetime) -> int:
     """Delete the free texts older than ``before`` that no transfer uses; say how many."""
-    used = exists().where(
-        or_(
-            Transfer.reason_id == FreeText.id,
-            Transfer.basis_id == FreeText.id,
-            Transfer.message_id == FreeText.id,
-        )
+    # One list of ids, read once: asked text by text it would be every text with every transfer.
+    columns = (
+        *(Transfer.reason_id, Transfer.basis_id, Transfer.message_id),
+        *(Restoration.reason_id, Opening.reason_id, Asking.reason_id, Asking.basis_id),
     )
-    restoring = exists().where(Restoration.reason_id == FreeText.id)
-    opening = exists().where(Opening.reason_id == FreeText.id)
-    asking = exists().where(or_(Asking.reason_id == FreeText.id, Asking.basis_id == FreeText.id))
-    unused = and_(~used, ~restoring, ~opening, ~asking)
-    result = session.execute(delete(FreeText).where(FreeText.created_at < before, unused))
+    used = union_all(*(select(column.label("id")).where(column.is_not(None)) for column in columns))
+    result = session.execute(
+        delete(FreeText)
+        .where(FreeText.created_at < before, FreeText.id.not_in(select(used.subquery().c.id)))
+        .execution_options(synchronize_session=False)
+    )
     return result.rowcount if isinstance(result, CursorResult) else 0

@@ -10,7 +10,7 @@ from alembic import op
 from engine.records.types import Flag, Id, Instant
 
 revision = "0013"
-down_revision = "0012"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
