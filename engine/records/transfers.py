@@ -10,6 +10,7 @@ from sqlalchemy import (
     CursorResult,
     and_,
     delete,
+    exists,
     func,
     insert,
     or_,
