@@ -1,5 +1,6 @@
 """The database: one file or one server, one transaction a step, nothing lost once it was announced."""
 
+import re
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,6 +15,7 @@ from engine.errors import Unavailable
 from engine.records.backend import VERSION_TABLE, WRITES, Backend
 from engine.records.sqlite import SQLite
 
+_REVISION = re.compile(r'^(revision|down_revision) = (?:"(\w+)"|None)$', re.MULTILINE)
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 #: How long a writer waits for another one before it gives up and is tried again from outside.
 _BUSY_SECONDS = 5.0
@@ -143,5 +145,13 @@ def _found(connection: Connection) -> str | None:
 
 @cache
 def known_revisions() -> tuple[str, ...]:
-    """Give every migration that this version knows, in order: the number that its file's name begins with."""
-    return tuple(sorted(file.stem.partition("_")[0] for file in _MIGRATIONS.glob("[0-9]*_*.py")))
+    """Give every migration that this version knows, in the order in which they are made."""
+    following: dict[str | None, str] = {}
+    for file in _MIGRATIONS.glob("[0-9]*_*.py"):
+        # Read, not imported: a command that asks waits for no Alembic.
+        found = dict(_REVISION.findall(file.read_text(encoding="utf-8")))
+        following[found["down_revision"] or None] = found["revision"]
+    order: list[str] = []
+    while (revision := following.pop(order[-1] if order else None, None)) is not None:
+        order.append(revision)
+    return tuple(order)
