@@ -30,7 +30,7 @@ def earlier_line(session: Session, step: Step, what: What) -> Event | None:
         if line is None or line.outcome == log.Result.ALLOWED:
             return None
         if (line.actor_id, line.record_id, line.subject_id) != (what.actor_id, what.record_id, what.to_id):
-            raise Denied("MOVE-3", "other_request")
+            raise opening.other_request(session, what)
         return line
     return log.outcome_of(session, what.command_id, step) if isinstance(what, Command) else None
 
@@ -101,7 +101,7 @@ def _request(
     record = facts.record(session, request.record_id, actor.id)
     new_owner = facts.member(session, request.to_id)
     known = new_owner is not None and new_owner.organization_id == actor.organization_id
-    role, state = Role.PRACTITIONER, None
+    role, state = min(actor.roles, default=Role.PRACTITIONER), None
     # By nobody who may ask, or to nobody, there is no transfer to speak of: only the attempt.
     with suppress(Denied, NotFound):
         role = rules.asking_role(actor, record) if record is not None else role

@@ -95,8 +95,19 @@ def same_request_exists(session: Session, request: TransferRequest) -> bool:
         request.actor_id,
         request.to_id,
     ):
-        raise Denied("MOVE-3", "other_request")
+        raise other_request(session, request)
     return True
+
+
+def other_request(session: Session, request: TransferRequest) -> Denied:
+    """
+    Say that a key was used for another request.
+
+    Whoever may not ask for this one learns what stops them, and nothing of the key. Raises that (VIS-11).
+    """
+    actor, record, _ = parties(session, request)
+    rules.asking_role(actor, record)
+    return Denied("MOVE-3", "other_request")
 
 
 def parties(

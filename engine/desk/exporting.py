@@ -78,7 +78,7 @@ class ExportingDesk(Commands):
             now = datetime.now(UTC)
             record = facts.record(session, record_id, actor.id)
             if record is None or not visibility.may_see_record(session, actor.id, record_id, now):
-                raise unseen(record)
+                raise unseen(actor, record)
             chosen = None
             if copy is not None:
                 chosen = reading.record_view(

@@ -10,6 +10,7 @@ from engine.notices import outbox
 from engine.records import people, visibility, writing
 from engine.records.tables import Appointment, AppointmentState
 from engine.rules import writing as rules
+from engine.states.choices import Role
 
 
 class ItemsDesk(Commands):
@@ -181,6 +182,7 @@ def _may_know(command: Writing, found: Appointment) -> bool:
     """Say whether the actor holds an appointment, whatever they still see of its record, or sees it there."""
     if found.organization_id != command.actor.organization_id:
         return False
-    return found.practitioner_id == command.actor.id or visibility.may_see_item(
+    holds = found.practitioner_id == command.actor.id and command.actor.acts_as(Role.PRACTITIONER)
+    return holds or visibility.may_see_item(
         command.session, command.actor.id, found.record_id, found.item_id, command.now
     )

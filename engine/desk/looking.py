@@ -14,6 +14,7 @@ from engine.errors import BadInput, Denied, NotFound
 from engine.records import facts, reading, transfers, visibility
 from engine.records.tables import Member, TextKind
 from engine.rules.facts import MemberFacts
+from engine.rules.writing import unseen
 from engine.states.choices import Basis, Options, WhichCopy
 from engine.views import ChainView, PreviewView, ReaderView, RecordView, StandingView, TransferView
 
@@ -62,10 +63,12 @@ class LookingDesk(Commands):
 
         def do(session: Session, actor: MemberFacts) -> tuple[bytes, _Touched | None]:
             now = _now()
-            body = visibility.read_content(session, actor.id, record_id, item_id, now)
             record = facts.record(session, record_id, actor.id)
-            if body is None or record is None:
-                raise NotFound("record")
+            if record is None or not visibility.may_see_record(session, actor.id, record_id, now):
+                raise unseen(actor, record)
+            body = visibility.read_content(session, actor.id, record_id, item_id, now)
+            if body is None:
+                raise NotFound("document")
             copy = visibility.is_in_copy_only(session, actor.id, record_id, item_id, now)
             holder_id = visibility.holder_read(session, actor.id, record_id, now) if copy else None
             frozen = None if copy else record.open_transfer_id

@@ -110,8 +110,8 @@ class RecordsDesk(Commands):
         colleague = facts.member(command.session, member_id)
         if colleague is None or colleague.organization_id != command.actor.organization_id:
             raise NotFound("member")
-        if rules.widens(old, access) and not colleague.active:
-            raise NotFound("member")
+        if rules.widens(old, access):
+            rules.check_shared_with(colleague)
         if access is None and old is None:
             raise BadInput("not_shared")
         if member_id == record.owner_id or access == old:

@@ -84,6 +84,9 @@ _RECORD = (
         Share.approval.label("share_approval"),
         exists().where(RawDatum.holding_id == Holding.id).label("has_raw_data"),
         exists()
+        .where(MemberRole.member_id == bindparam("actor_id", type_=Id), MemberRole.role == Role.PRACTITIONER)
+        .label("practises"),
+        exists()
         .where(
             _COPY.record_id == Record.id,
             _COPY.owner_id == bindparam("actor_id", type_=Id),
@@ -177,7 +180,10 @@ def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | N
     if row is None:
         return None
     restrictions = session.execute(_RESTRICTIONS, {"record_id": record_id}).all()
-    if row.owner_id == actor_id:
+    if not row.practises:
+        # What somebody is to a record they are as a practitioner; without the role they are nothing (ROLE-5).
+        relation = Relation.NOBODY
+    elif row.owner_id == actor_id:
         relation = Relation.OWNER
     elif row.transfer_state is TransferState.PENDING_ACCEPTANCE and row.to_id == actor_id:
         relation = Relation.NEW_OWNER

@@ -75,7 +75,7 @@ def _known_to(actor: MemberFacts) -> Select[UUID, datetime]:
     )
     if actor.acts_as(Role.COORDINATOR):
         return query
-    return query.where(transfers.is_party(actor.id))
+    return query.where(transfers.is_party(actor))
 
 
 def _narrowed(actor: MemberFacts, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from engine.errors import Denied
-from engine.records import facts
+from engine.records import facts, transfers
 from engine.records.tables import Holding, HoldingState, Record, Transfer
 from engine.rules import transfers as rules
 from engine.rules.facts import MemberFacts, RecordStatus
@@ -49,7 +49,7 @@ def _waiting(session: Session, actor: MemberFacts) -> Sequence[UUID]:
 
 def _stuck(session: Session, actor: MemberFacts) -> Sequence[UUID]:
     """Give what a cause that is no rule holds up: its owner, and who asked, may cancel (ST-5)."""
-    theirs = or_(Transfer.from_id == actor.id, Transfer.asked_by_id == actor.id)
+    theirs = or_(Transfer.from_id == actor.id, transfers.is_asker(actor))
     return _oldest_first(
         session, actor, theirs, Transfer.state.in_(OPEN_STATES), Transfer.stuck_cause.is_not(None)
     )

@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import ForUpdateArg
 
 from engine.records.locks import is_sqlite
-from engine.records.tables import Member, Note, NoteState, Share
+from engine.records.tables import Member, MemberRole, Note, NoteState, Share
 from engine.records.writing import add_item, keep, live_holding
 from engine.rules.facts import MemberFacts, RecordFacts, Relation
 from engine.rules.writing import NoteFacts, waits_for_approval
+from engine.states.choices import Role
 
 
 def note(session: Session, record_id: UUID, note_id: UUID) -> Note | None:
@@ -37,11 +38,16 @@ def facts_of(session: Session, record: RecordFacts, found: Note) -> NoteFacts:
 
 
 def _has_access(session: Session, record: RecordFacts, member_id: UUID) -> bool:
-    """Say whether somebody is active, and the owner or a collaborator of a record."""
+    """Say whether somebody is an active practitioner, and the owner or a collaborator of a record."""
     shared = exists().where(
         Share.record_id == record.id, Share.member_id == member_id, Share.ended_at.is_(None)
     )
-    active = exists().where(Member.id == member_id, Member.active.is_(true()))
+    active = exists().where(
+        Member.id == member_id,
+        Member.active.is_(true()),
+        MemberRole.member_id == Member.id,
+        MemberRole.role == Role.PRACTITIONER,
+    )
     if member_id == record.owner_id:
         return session.scalar(select(active)) or False
     return session.scalar(select(active & shared)) or False

@@ -90,7 +90,7 @@ def record_view(
     """
     record = facts.record(session, record_id, actor.id)
     if record is None or not visibility.may_see_record(session, actor.id, record_id, now):
-        raise unseen(record)
+        raise unseen(actor, record)
     row = session.get_one(Record, record_id)
     holding = _shown(session, actor, record_id, now, copy)
     holder = names_of(session, [holding.owner_id])
@@ -253,9 +253,11 @@ def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -
     is_new_owner = actor.id == row.to_id
     party = actor.id in {row.from_id, row.to_id}
     hidden = record is not None and record.confidential and not party
+    # What was said to a party was said to a practitioner (VIS-1, VIS-12).
+    reads = party and actor.acts_as(Role.PRACTITIONER)
     number = session.scalar(select(Record.number).where(Record.id == row.record_id))
     content = row.state is TransferState.ACCEPTED or not is_new_owner
-    basis = transfers.basis_of(session, row.basis_id) if party and content else None
+    basis = transfers.basis_of(session, row.basis_id) if reads and content else None
     decides = row.state is TransferState.COORDINATOR_OVERRIDE and Role.COORDINATOR in actor.roles
     blind = is_new_owner and row.state is TransferState.PENDING_ACCEPTANCE
     return {
@@ -270,11 +272,11 @@ def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -
         "imposed_by": names.get(imposed_by) if imposed_by else None,
         "options": None if blind else facts.options_of(row),
         "respond_by": row.respond_by,
-        "reason": transfers.text_of(session, row.reason_id) if (party and not blind) or decides else None,
+        "reason": transfers.text_of(session, row.reason_id) if (reads and not blind) or decides else None,
         "basis": None if basis is None else basis.body,
         "basis_form": None if basis is None else basis.basis_form,
         "basis_on": date.fromisoformat(basis.basis_on) if basis is not None and basis.basis_on else None,
-        "message": transfers.text_of(session, row.message_id) if party and content else None,
+        "message": transfers.text_of(session, row.message_id) if reads and content else None,
         "failed_rule": row.failed_rule,
         "stuck_cause": None if blind else row.stuck_cause,
         "items": _transfer_lines(session, row, now, only_moved=is_new_owner),

@@ -33,7 +33,7 @@ from engine.records.tables import (
     StuckCause,
     Transfer,
 )
-from engine.rules.facts import TransferFacts
+from engine.rules.facts import MemberFacts, TransferFacts
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
 
 
@@ -198,12 +198,15 @@ def open_ids(session: Session) -> Sequence[UUID]:
     return session.scalars(select(Transfer.id).where(Transfer.state.in_(OPEN_STATES))).all()
 
 
-def is_party(member_id: UUID) -> ColumnElement[bool]:
+def is_party(actor: MemberFacts) -> ColumnElement[bool]:
     """Select the transfers that somebody sends, asked for, is or was asked; of a failed one nobody was."""
-    asked = and_(Transfer.to_id == member_id, Transfer.state != TransferState.FAILED)
-    return or_(
-        Transfer.from_id == member_id, Transfer.asked_by_id == member_id, asked, was_replaced(member_id)
-    )
+    asked = and_(Transfer.to_id == actor.id, Transfer.state != TransferState.FAILED)
+    return or_(Transfer.from_id == actor.id, is_asker(actor), asked, was_replaced(actor.id))
+
+
+def is_asker(actor: MemberFacts) -> ColumnElement[bool]:
+    """Select the transfers that somebody asked for, in a role that they still hold (ROLE-5)."""
+    return and_(Transfer.asked_by_id == actor.id, Transfer.asked_role.in_(actor.roles))
 
 
 def was_replaced(member_id: UUID) -> ColumnElement[bool]:

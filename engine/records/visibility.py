@@ -19,12 +19,14 @@ from engine.records.tables import (
     HoldingState,
     ManifestLine,
     Member,
+    MemberRole,
     NoteState,
     Share,
     Transfer,
 )
 from engine.records.types import Id, Instant
 from engine.rules.content import ContentClass, Outcome
+from engine.states.choices import Role
 from engine.states.transfer import OPEN_STATES, TransferState
 
 #: What a collaborator sees of what others wrote; their own items they see always.
@@ -73,17 +75,16 @@ def access(actor_id: UUID, record_id: UUID, now: datetime) -> Any:  # noqa: ANN4
     """
     Select the holdings of a record that an actor may look into, and by what right.
 
-    An inactive actor and one of another organization get none (VIS-8); a collaborator none while a transfer
-    is open (VIS-4, VIS-9), but for an emergency; a previous owner only a holding kept as a copy (VIS-7);
-    somebody for whom such a copy was opened sees it as its holder does, ``seen_as`` (MOVE-6).
+    Whoever is no active practitioner, and one of another organization, get none (VIS-1, VIS-8); a
+    collaborator none while a transfer is open (VIS-4, VIS-9), but for an emergency; a previous owner only a
+    holding kept as a copy (VIS-7); somebody for whom such a copy was opened sees it as its holder does,
+    ``seen_as`` (MOVE-6).
     """
     frozen = and_(
         exists().where(Transfer.record_id == record_id, Transfer.state.in_(OPEN_STATES)),
         ~_emergency(actor_id, record_id, now),
     )
-    actor = exists().where(
-        Member.id == actor_id, Member.active.is_(true()), Member.organization_id == Holding.organization_id
-    )
+    actor = _practises(actor_id)
     shared = exists().where(
         Share.record_id == record_id, Share.member_id == actor_id, Share.ended_at.is_(None)
     )
@@ -107,6 +108,17 @@ def access(actor_id: UUID, record_id: UUID, now: datetime) -> Any:  # noqa: ANN4
         right(As.PREVIOUS_OWNER, HoldingState.ARCHIVED, Holding.owner_id == actor_id),
         right(As.READER, HoldingState.ARCHIVED, openings.stands(Holding, actor_id, now)),
     ).subquery("access")
+
+
+def _practises(actor_id: Any) -> Any:  # noqa: ANN401 - a value or a column
+    """Ask for an active practitioner of the holding's organization: no other role sees content (VIS-1)."""
+    return exists().where(
+        Member.id == actor_id,
+        Member.active.is_(true()),
+        Member.organization_id == Holding.organization_id,
+        MemberRole.member_id == Member.id,
+        MemberRole.role == Role.PRACTITIONER,
+    )
 
 
 def _emergency(actor_id: UUID, record_id: Any, now: datetime) -> Any:  # noqa: ANN401 - a value or a column
@@ -134,6 +146,8 @@ def visible_items(actor_id: UUID, record_id: UUID, now: datetime) -> Select[Any]
         Share.ended_at.is_(None),
         Member.id == Share.member_id,
         Member.active.is_(true()),
+        MemberRole.member_id == Member.id,
+        MemberRole.role == Role.PRACTITIONER,
     )
     # What has no state is null, which a plain comparison would make of the whole condition.
     drafts = (NoteState.DRAFT.value, NoteState.SET_ASIDE.value)
@@ -271,11 +285,7 @@ def visible_records(actor_id: UUID, now: datetime) -> Select[Any]:
     shared = exists().where(
         Share.record_id == Holding.record_id, Share.member_id == actor_id, Share.ended_at.is_(None)
     )
-    actor = exists().where(
-        Member.id == literal(actor_id, Id),
-        Member.active.is_(true()),
-        Member.organization_id == Holding.organization_id,
-    )
+    actor = _practises(literal(actor_id, Id))
     own = and_(Holding.owner_id == actor_id, Holding.state.in_((HoldingState.LIVE, HoldingState.ARCHIVED)))
     opened = and_(Holding.state == HoldingState.ARCHIVED, openings.stands(Holding, actor_id, now))
     return select(Holding.record_id).where(

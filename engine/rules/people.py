@@ -48,5 +48,5 @@ def check_see_restrictions(actor: MemberFacts, record: RecordFacts) -> Role:
         raise Denied("VIS-7")
     shared = record.relation is Relation.COLLABORATOR and record.open_transfer_id is None
     if record.relation is not Relation.OWNER and not shared:
-        raise unseen(record)
+        raise unseen(actor, record)
     return Role.PRACTITIONER

@@ -15,7 +15,7 @@ from engine.rules.content import ContentClass, Plan, plan
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, RecordStatus, Relation
 from engine.rules.people import check_coordinator
 from engine.rules.splitting import Placed, Placing, evenly
-from engine.states.choices import Options
+from engine.states.choices import Options, Role
 from engine.states.transfer import TransferState
 
 #: The states in which a record is being asked for, and adds to the load of whoever is asked (BULK-1).
@@ -153,7 +153,8 @@ class Planner:
 
     def _hidden(self, record: HeldRecord) -> bool:
         """Say whether number and title are hidden (VIS-2)."""
-        return record.confidential and self._choice.from_id != self._actor.id
+        own = self._choice.from_id == self._actor.id and self._actor.acts_as(Role.PRACTITIONER)
+        return record.confidential and not own
 
     def _order(self, record: HeldRecord) -> tuple[Any, ...]:
         """Stand in order of number, what has none to show last, and never by the hidden number."""

@@ -187,6 +187,8 @@ def check_answer(actor: MemberFacts, transfer: TransferFacts, trigger: TransferT
         if actor.id in transfer.formerly_asked:
             raise Denied(f"ST-T/{trigger}", "no_longer")
         raise Denied(f"ST-T/{trigger}", "not_new_owner")
+    if not actor.acts_as(Role.PRACTITIONER):
+        raise Denied("ELIG-3", "not_practitioner")
     return Role.PRACTITIONER
 
 
@@ -197,7 +199,7 @@ def check_cancel(actor: MemberFacts, transfer: TransferFacts) -> Role:
     Raises ``Denied`` or ``NotFound``.
     """
     check_known(actor, transfer)
-    if actor.id == transfer.from_id:
+    if actor.id == transfer.from_id and actor.acts_as(Role.PRACTITIONER):
         return Role.PRACTITIONER
     if actor.id == transfer.asked_by_id and actor.acts_as(transfer.asked_role):
         return transfer.asked_role

@@ -61,7 +61,7 @@ def _check_party(actor: MemberFacts, record: RecordFacts) -> None:
         case Relation.NEW_OWNER:
             raise Denied("VIS-3")
         case Relation.NOBODY:
-            raise NotFound("record")
+            raise unseen(actor, record)
 
 
 def _check_owner(actor: MemberFacts, record: RecordFacts) -> Role:
@@ -84,13 +84,17 @@ def check_restrict(actor: MemberFacts, record: RecordFacts) -> Role:
     return check_book(actor, record)
 
 
-def unseen(record: RecordFacts | None) -> Denied | NotFound:
+def unseen(actor: MemberFacts, record: RecordFacts | None) -> Denied | NotFound:
     """Say why somebody cannot look into a record: the rule, if they may know of it (VIS-11)."""
-    if record is not None and record.relation is Relation.NEW_OWNER:
-        return Denied("VIS-3")
-    if record is not None and record.relation is Relation.COLLABORATOR:
-        return Denied("VIS-4", "collaborator")
-    return NotFound("record")
+    if record is None or not may_know_record(actor, record):
+        return NotFound("record")
+    match record.relation:
+        case Relation.NEW_OWNER:
+            return Denied("VIS-3")
+        case Relation.COLLABORATOR:
+            return Denied("VIS-4", "collaborator")
+        case _:
+            return Denied("VIS-1")
 
 
 def check_share(actor: MemberFacts, record: RecordFacts, old: Access | None, new: Access | None) -> Role:
@@ -107,6 +111,14 @@ def check_share(actor: MemberFacts, record: RecordFacts, old: Access | None, new
     if record.status is not RecordStatus.ACTIVE:
         raise Denied("MOVE-4")
     return role
+
+
+def check_shared_with(colleague: MemberFacts) -> None:
+    """Judge with whom a record is shared: with an active practitioner, since no other role sees content."""
+    if not colleague.active:
+        raise NotFound("member")
+    if Role.PRACTITIONER not in colleague.roles:
+        raise Denied("ROLE-4", "collaborator")
 
 
 def widens(old: Access | None, new: Access | None) -> bool:

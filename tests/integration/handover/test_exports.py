@@ -85,7 +85,8 @@ def test_vis_11_nobody_else_exports_anything(clinic: Clinic, tmp_path: Path) -> 
 
     assert _denied(clinic, world.new_owner, full.record, target) == "VIS-3"
     assert _denied(clinic, full.collaborator, full.record, target) == "VIS-4/collaborator"
-    for who in (world.coordinator, world.administrator, clinic.colleague(), foreign):
+    assert _denied(clinic, world.coordinator, full.record, target) == "VIS-1"
+    for who in (world.administrator, clinic.colleague(), foreign):
         assert _denied(clinic, who, full.record, target) == "VIS-11/record"
         assert _denied(clinic, who, uuid4(), target) == "VIS-11/record"
     clinic.accept(transfer)

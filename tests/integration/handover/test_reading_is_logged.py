@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from engine.desk.desk import Desk
-from engine.errors import NotFound, Unavailable
+from engine.errors import Denied, Unavailable
 from engine.records.database import Database
 from engine.rules.content import ContentClass
 from tests.integration.handover.clinic import Clinic, FullRecord
@@ -91,7 +91,7 @@ def test_aud_3_whoever_may_not_read_leaves_a_denial_and_no_reading(clinic: Clini
     full = clinic.full_record()
     clinic.ask(record_id=full.record)
 
-    with pytest.raises(NotFound):
+    with pytest.raises(Denied, match="VIS-4/collaborator"):
         Desk(clinic.database).content(full.collaborator, full.record, min(full.items[C.NOTE]))
 
     assert _readings(clinic) == []

@@ -126,6 +126,7 @@ def test_who_may_not(clinic: Clinic, desk: Desk, entry: UUID, action: str, who: 
     assert denied.value.key == {
         "previous owner": "VIS-7" if reads else "MOVE-4",
         "new owner": "VIS-3",
+        "coordinator": "VIS-1",
         "reader": "VIS-5/read_only",
     }.get(who, "VIS-11/record")
     assert last_line(clinic)[:3] == (action, "denied", denied.value.key)

@@ -203,13 +203,15 @@ def test_vis_12_who_answers_and_who_cancels(actor: MemberFacts, state: TransferS
     knows = knows and (asker or actor.id in {OWNER} | asked or Role.COORDINATOR in actor.roles)
     assert rules.may_know(actor, transfer) == knows
 
+    practises = Role.PRACTITIONER in actor.roles
     for trigger in (TransferTrigger.ACCEPT, TransferTrigger.REFUSE):
-        allowed = knows and actor.id == OTHER
+        answers = "allowed" if practises else "ELIG-3"
+        told = answers if actor.id == OTHER else f"ST-T/{trigger}"
         assert _allows(lambda t=trigger: rules.check_answer(actor, transfer, t)) == (
-            "allowed" if allowed else f"ST-T/{trigger}" if knows else "hidden"
+            told if knows else "hidden"
         )
     steps_in = Role.COORDINATOR in actor.roles
-    may_cancel = knows and (actor.id == OWNER or asker or steps_in)
+    may_cancel = knows and ((actor.id == OWNER and practises) or asker or steps_in)
     assert _allows(lambda: rules.check_cancel(actor, transfer)) == (
         "allowed" if may_cancel else "ST-T/cancel" if knows else "hidden"
     )

@@ -9,7 +9,7 @@ from alembic import op
 
 from engine.records.types import Flag, Id, Instant
 
-revision = "0013"
+revision = "0019"
 down_revision = "0018"
 branch_labels = None
 depends_on = None
