@@ -33,6 +33,7 @@ Outage = Literal[
     "temporal_unavailable",
     "temporal_cli",
     "search_attributes",
+    "signing_key",
 ]
 
 
@@ -104,6 +105,7 @@ class Unavailable(EngineError):
             "database_newer",
             "temporal_cli",
             "search_attributes",
+            "signing_key",
         }
     )
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -20,12 +20,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 FORMAT: Final = "passation-receipt/1"
 HEAD_FORMAT: Final = "passation-head/1"
+LOG_FORMAT: Final = "passation-log/1"
+_PEM_END: Final = "-----END PUBLIC KEY-----"
+#: Larger whole numbers are not the same in every program that reads JSON.
+_MOST: Final = 2**53 - 1
 _SALT_BYTES: Final = 32
 _KEY_BYTES: Final = 32
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Signature = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
-_Counts = dict[str, dict[str, Annotated[int, Field(ge=1)]]]
+_Number = Annotated[int, Field(ge=0, le=_MOST)]
+_Positive = Annotated[int, Field(ge=1, le=_MOST)]
+_Counts = dict[str, dict[str, _Positive]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +73,13 @@ class Whole(_Part):
     """The manifest in two figures."""
 
     hash: Hash
-    lines: Annotated[int, Field(ge=0)]
+    lines: _Number
 
 
 class Place(_Part):
     """A line of the log."""
 
-    seq: Annotated[int, Field(ge=1)]
+    seq: _Positive
     hash: Hash
 
 
@@ -161,9 +167,18 @@ class Head(_Part):
 
     format: Literal["passation-head/1"]
     organization: Named
-    seq: Annotated[int, Field(ge=0)]
+    seq: _Number
     hash: Hash
     at: str
+    key: Hash
+
+
+class SignedHead(_Part):
+    """A head that the organization signed."""
+
+    statement: Head
+    signature: Signature
+    public_key: Hash
 
 
 def new_salt() -> str:
@@ -213,6 +228,20 @@ def read_key(text: str) -> str | None:
     return key.public_bytes_raw().hex() if isinstance(key, Ed25519PublicKey) else None
 
 
+def read_keys(text: str) -> list[str]:
+    """Read every public key of a file: one as digits, or PEM after PEM, as an organization gives them out."""
+    parts = [f"{part}{_PEM_END}" for part in text.split(_PEM_END)[:-1]] or [text]
+    found = [read_key(part) for part in parts]
+    return [key for key in found if key is not None] if None not in found else []
+
+
+def key_for(document: Mapping[str, Any] | None, keys: Sequence[str]) -> str:
+    """Choose the key that a statement names, or the first: the signature then tells."""
+    statement = (document or {}).get("statement")
+    named = statement.get("key") if isinstance(statement, dict) else None
+    return next((key for key in keys if fingerprint(key) == named), keys[0])
+
+
 def pem_of(public_key: str) -> str:
     """Write a public key as PEM, for other tools."""
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
@@ -231,18 +260,20 @@ def signed_by(public_key: str, signature: str, message: bytes) -> bool:
 
 
 def read_json(text: str | bytes) -> dict[str, Any] | None:
-    """Read a JSON object in which no name stands twice; ``None`` where it is none."""
+    """Read a JSON object, in UTF-8, in which no name stands twice; ``None`` where it is none."""
     try:
-        found = json.loads(text, object_pairs_hook=_once)
+        found = json.loads(text if isinstance(text, str) else text.decode(), object_pairs_hook=_once)
+        # Half a character, written as an escape, is no text: nobody could have hashed it.
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def read_head(text: str | bytes) -> Head | None:
+def read_head(document: Mapping[str, Any] | None) -> SignedHead | None:
     """Read an exported head; ``None`` where it is none."""
     try:
-        return Head.model_validate(read_json(text))
+        return SignedHead.model_validate(document)
     except ValidationError:
         return None
 
@@ -266,7 +297,7 @@ def verify(document: Mapping[str, Any] | None, public_key: str) -> list[Flaw]:
     if isinstance(found, Flaw) or document is None:
         return [found] if isinstance(found, Flaw) else []
     return [
-        *_signature(found, document["statement"], public_key),
+        *_signature(found.statement.key, found, document["statement"], public_key),
         *_record(found),
         *_manifest(found),
         *_counts(found),
@@ -280,10 +311,23 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _signature(found: SignedReceipt, statement: Any, public_key: str) -> Iterable[Flaw]:  # noqa: ANN401 - as read
+def verify_head(document: Mapping[str, Any] | None, public_key: str) -> list[Flaw]:
+    """Verify the signature of an exported head; every flaw is named."""
+    found = read_head(document)
+    if found is None or document is None:
+        return [Flaw("form", "")]
+    return list(_signature(found.statement.key, found, document["statement"], public_key))
+
+
+def _signature(
+    key: str,
+    found: SignedReceipt | SignedHead,
+    statement: Any,  # noqa: ANN401 - as read
+    public_key: str,
+) -> Iterable[Flaw]:
     if found.public_key != public_key:
         yield Flaw("other_key", "public_key")
-    if found.statement.key != fingerprint(public_key):
+    if key != fingerprint(public_key):
         yield Flaw("other_key", "statement/key")
     if not signed_by(public_key, found.signature, canonical(statement)):
         yield Flaw("signature", "statement")

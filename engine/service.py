@@ -234,7 +234,7 @@ class Service:
         """Bring rows and workflows together again, whatever was lost between them."""
         client = await self._server()
         with outages_named():
-            result = await sweep.reconcile(client, self._database, self._task_queue)
+            result = await sweep.reconcile(client, self._database, self._task_queue, self.desk.signer)
         return SweepView(**result.model_dump())
 
     async def _decide(

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     data: Path = Path("passation-data")
     #: A PostgreSQL database, as a URL, instead of the file in the data folder; it may hold a password.
     database: SecretStr | None = None
+    #: The folder of the keys that sign receipts, where it is not `keys` in the data folder; several machines
+    #: share it, or have copies of it.
+    keys: Path | None = None
     #: ``None``: whoever shows a sentence decides.
     language: Language | None = None
     #: A server other than the one of the data folder; goes before TEMPORAL_ADDRESS.
@@ -66,10 +69,10 @@ class Settings(BaseSettings):
     #: The `temporal` command that runs the embedded server, where it is not the one on the PATH.
     temporal_cli: Path | None = None
 
-    @field_validator("data")
+    @field_validator("data", "keys")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("database")
     @classmethod
@@ -95,6 +98,11 @@ class Settings(BaseSettings):
     def database_file(self) -> Path:
         """The application's database, where it is a file: the truth."""
         return self.data / "passation.db"
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the keys that sign receipts are."""
+        return self.keys or self.data / "keys"
 
     @property
     def temporal_file(self) -> Path:

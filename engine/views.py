@@ -393,6 +393,42 @@ class SweepView(View):
     restarted: int
     woken: int
     texts_swept: int
+    receipts_signed: int
+    receipts_waiting: int
+
+
+class KeyView(View):
+    """A public key of an organization, and whether it signs now (AUD-4)."""
+
+    key_id: str
+    public_key: str
+    pem: str
+    since: datetime
+    in_use: bool
+
+
+class FlawView(View):
+    """What is wrong with something that was given out, and where in it."""
+
+    what: str
+    where: str
+
+
+class GivenView(View):
+    """A receipt or a head that was given out, and what is wrong with it."""
+
+    file: str
+    flaws: list[FlawView]
+
+
+class KeyStandingView(View):
+    """For operators: the key of an organization here, and how many receipts wait for it (AUD-4)."""
+
+    organization_id: UUID
+    problem: str | None
+    #: Whether others than its user may read the file.
+    open_to_others: bool
+    waiting: int
 
 
 class CountLine(View):

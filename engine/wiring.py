@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from engine.audit.keys import Signer
 from engine.desk.desk import Desk
 from engine.errors import BadInput
 from engine.records.database import Database
@@ -29,9 +30,20 @@ def open_database(settings: Settings) -> Database:
     return Database(url)
 
 
+def open_signer(settings: Settings, *, may_create: bool | None = None) -> Signer:
+    """
+    Open the folder of keys; unless the caller knows better, keys are made where every process will find them.
+
+    A command on some machine that shares only the database must not make the key of an organization there.
+    """
+    if may_create is None:
+        may_create = settings.database is None or settings.keys is not None
+    return Signer(settings.keys_folder, may_create=may_create)
+
+
 def open_desk(settings: Settings, *, os_uid: int | None, patience: timedelta = PATIENCE) -> Desk:
     """Open a desk on the database, whether it is there or not."""
-    return Desk(open_database(settings), os_uid=os_uid, patience=patience)
+    return Desk(open_database(settings), os_uid=os_uid, patience=patience, signer=open_signer(settings))
 
 
 def open_service(settings: Settings, desk: Desk | None = None, *, os_uid: int | None = None) -> "Service":

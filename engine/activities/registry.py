@@ -18,6 +18,7 @@ from temporalio.client import (
 from engine.activities.destruction import Destroying
 from engine.activities.steps import Steps
 from engine.activities.sweep import Sweeping
+from engine.audit.keys import Signer
 from engine.messages.destruction import DESTRUCTION_WORKFLOW, DestructionPage
 from engine.messages.sweep import SWEEP_WORKFLOW
 from engine.records.database import Database
@@ -26,9 +27,10 @@ SWEEP_EVERY: Final = timedelta(minutes=10)
 DESTROY_EVERY: Final = timedelta(days=1)
 
 
-def activities(database: Database, task_queue: str) -> list[Callable[..., Any]]:
-    """Give every activity, bound to a database."""
-    return [*Steps(database).all, Sweeping(database, task_queue).sweep, Destroying(database).page]
+def activities(database: Database, task_queue: str, signer: Signer | None = None) -> list[Callable[..., Any]]:
+    """Give every activity, bound to a database and to the keys that sign receipts."""
+    sweep = Sweeping(database, task_queue, signer).sweep
+    return [*Steps(database, signer).all, sweep, Destroying(database).page]
 
 
 async def ensure_schedules(client: Client, task_queue: str) -> None:

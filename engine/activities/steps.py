@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -17,7 +17,8 @@ from temporalio.exceptions import ApplicationError
 
 from engine.activities import accepting, deciding, denials, killpoints, leaving, opening, stepping_in, waiting
 from engine.activities.killpoints import When
-from engine.audit import log
+from engine.audit import log, receipt
+from engine.audit.keys import Signer
 from engine.errors import EngineError, Stuck, Unavailable
 from engine.messages.transfer import (
     Accept,
@@ -50,10 +51,13 @@ Decision = Callable[[Session, Any, datetime], None]
 
 
 class Steps:
-    """The activities of one transfer, on one database."""
+    """The activities of one transfer, on one database; without a signer receipts are signed by the sweep."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, signer: Signer | None = None) -> None:
         self._database = database
+        self._signer = signer
+        #: Handed over by this process, for want of a key without a signature so far.
+        self._unsigned: set[UUID] = set()
 
     @activity.defn(name=Step.OPEN, no_thread_cancel_exception=True)
     def open(self, step: StepInput[TransferRequest]) -> StepResult:
@@ -137,7 +141,20 @@ class Steps:
             racing(lambda: self._alarm(step, given, StuckCause.UNEXPECTED_ERROR, at))
             raise ApplicationError(type(error).__name__, type=Failure.UNEXPECTED) from None
         killpoints.reach(step, When.AFTER)
+        if result.state is TransferState.ACCEPTED:
+            self._settle(result.transfer_id)
         return result
+
+    def _settle(self, transfer_id: UUID) -> None:
+        """Sign what could not be signed with the hand-over, which stands whatever comes of this."""
+        signer = self._signer
+        if signer is None or transfer_id not in self._unsigned:
+            return
+        self._unsigned.discard(transfer_id)
+        try:
+            receipt.settle(self._database, signer, transfer_id)
+        except Exception:
+            logger.exception("receipt.unsigned", extra={"transfer_id": str(transfer_id)})
 
     def _decide(self, step: Step, decide: Decision, given: StepInput[Any], at: datetime) -> StepResult:
         try:
@@ -157,8 +174,14 @@ class Steps:
             if earlier is None:
                 decide(session, given.what, at)
             result = result_of(session, step, given, None if earlier is None else earlier.rule)
+            if result.state is TransferState.ACCEPTED and earlier is None:
+                self._sign(session, result.transfer_id)
             killpoints.reach(step, When.INSIDE)
             return result
+
+    def _sign(self, session: Session, transfer_id: UUID) -> None:
+        if self._signer is not None and not receipt.sign(session, self._signer, transfer_id):
+            self._unsigned.add(transfer_id)
 
     def _deny(self, step: Step, given: StepInput[Any], denial: EngineError, at: datetime) -> StepResult:
         """Write a denial in a transaction of its own, for a request with the failed transfer (AUD-1)."""

@@ -16,6 +16,9 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from engine.audit import receipt
+from engine.audit.keys import Signer
+from engine.audit.receipt import Signed
 from engine.messages.search_attributes import TRANSFER_STATE
 from engine.messages.sweep import SWEEP, SweepResult
 from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, transfer_id_of, workflow_id
@@ -32,18 +35,25 @@ _TEXT_KEPT = timedelta(days=90)
 class Sweeping:
     """The activity of the ``Sweep`` workflow, on one database."""
 
-    def __init__(self, database: Database, task_queue: str) -> None:
+    def __init__(self, database: Database, task_queue: str, signer: Signer | None = None) -> None:
         self._database = database
         self._task_queue = task_queue
+        self._signer = signer
 
     @activity.defn(name=SWEEP)
     async def sweep(self) -> SweepResult:
         """Compare, and mend."""
-        return await reconcile(activity.client(), self._database, self._task_queue)
+        return await reconcile(activity.client(), self._database, self._task_queue, self._signer)
 
 
-async def reconcile(client: Client, database: Database, task_queue: str) -> SweepResult:
-    """Start again what is open without a workflow, wake what runs behind its row, drop unused texts."""
+async def reconcile(
+    client: Client, database: Database, task_queue: str, signer: Signer | None = None
+) -> SweepResult:
+    """
+    Start again what is open without a workflow, wake what runs behind its row, drop unused texts.
+
+    With a signer, receipts that wait for their signature get it (AUD-4).
+    """
     states = await asyncio.to_thread(_open_states, database)
     open_ids = {workflow_id(found): found for found in states}
     running = {
@@ -76,11 +86,14 @@ async def reconcile(client: Client, database: Database, task_queue: str) -> Swee
     for found in [*ended, *behind]:
         await _wake(client, found)
     swept = await asyncio.to_thread(_sweep_texts, database)
+    signed = await asyncio.to_thread(_sign_waiting, database, signer)
     return SweepResult(
         open_transfers=len(open_ids),
         restarted=len(missing),
         woken=len(ended) + len(behind),
         texts_swept=swept,
+        receipts_signed=signed.signed,
+        receipts_waiting=signed.waiting,
     )
 
 
@@ -130,6 +143,12 @@ def request_of(session: Session, transfer_id: UUID) -> TransferRequest:
 def _read_request(database: Database, transfer_id: UUID) -> TransferRequest:
     with database.read() as session:
         return request_of(session, transfer_id)
+
+
+def _sign_waiting(database: Database, signer: Signer | None) -> Signed:
+    if signer is not None:
+        return receipt.sign_waiting(database, signer)
+    return Signed(0, sum(receipt.waiting_by_organization(database).values()))
 
 
 def _sweep_texts(database: Database) -> int:

@@ -1,16 +1,18 @@
 """The log: one append-only, hash-chained sequence an organization (AUD-1, AUD-2)."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import rfc8785
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, true, type_coerce, update
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
 
 from engine.records.handover import ClassCount
 from engine.records.tables import AuditHead, Event, Organization, Side
@@ -20,6 +22,7 @@ from engine.states.transfer import TransferState
 
 #: What the first line's ``prev_hash`` says.
 GENESIS = "0" * 64
+_BATCH = 1000
 _COLUMNS = tuple(column.name for column in Event.__table__.columns if column.name != "hash")
 
 
@@ -78,6 +81,8 @@ class Verification:
     events: int
     head: str
     first_break: Break | None
+    #: The hashes of the lines that were asked for, as far as the chain holds.
+    hashes: Mapping[int, str] = field(default_factory=dict)
 
 
 def append(session: Session, *entries: Entry) -> list[Place]:
@@ -118,31 +123,85 @@ def outcome_of(session: Session, command_id: UUID, action: str) -> Event | None:
     ).one_or_none()
 
 
-def verify(session: Session, organization_id: UUID) -> Verification:
-    """Walk an organization's whole chain and name its first break (AUD-2)."""
-    previous, expected, found = GENESIS, 1, None
-    events = select(Event).where(Event.organization_id == organization_id).order_by(Event.seq)
-    for event in session.scalars(events.execution_options(yield_per=1000)):
-        line = {name: getattr(event, name) for name in _COLUMNS}
-        if event.seq != expected:
-            found = f"missing line {expected}"
-        elif event.prev_hash != previous:
-            found = "does not follow the line before"
-        elif event.hash != _hash(line):
-            found = "was changed"
-        if found is not None:
-            first = Break(organization_id=organization_id, seq=event.seq, what=found)
-            return Verification(
-                organization_id=organization_id, events=expected - 1, head=previous, first_break=first
-            )
-        previous, expected = event.hash, expected + 1
-    head = session.execute(
+def verify(
+    session: Session,
+    organization_id: UUID,
+    *,
+    wanted: Collection[int] = (),
+    told: Callable[[int], object] = lambda _done: None,
+) -> Verification:
+    """
+    Walk an organization's whole chain and name its first break (AUD-2).
+
+    Args:
+        session: A snapshot, so that the head is that of the lines.
+        organization_id: Whose chain.
+        wanted: The lines whose hashes are to be given.
+        told: Called after every thousand lines with how many were read.
+    """
+    previous, expected = GENESIS, 1
+    found: Break | None = None
+    hashes: dict[int, str] = {}
+    # Closed at a break too: on PostgreSQL a cursor stands open on the server.
+    with closing(lines(session, organization_id)) as every:
+        for line in every:
+            flaw = _flaw(line, previous, expected)
+            if flaw is not None:
+                found = Break(organization_id=organization_id, seq=line["seq"], what=flaw)
+                break
+            previous, expected = line["hash"], expected + 1
+            if line["seq"] in wanted:
+                hashes[line["seq"]] = previous
+            if line["seq"] % _BATCH == 0:
+                told(line["seq"])
+        else:
+            if head(session, organization_id) != Place(expected - 1, previous):
+                found = Break(organization_id=organization_id, seq=expected, what="the end is missing")
+    return Verification(
+        organization_id=organization_id, events=expected - 1, head=previous, first_break=found, hashes=hashes
+    )
+
+
+def lines(
+    session: Session, organization_id: UUID, seq: int | None = None
+) -> Generator[dict[str, Any], None, None]:
+    """Give the lines of a log in order, or one of them, each as plain values with its hash."""
+    # As the driver gives them: a value that no column may hold is a line that was changed, not a fault.
+    raw = [type_coerce(column, NullType()).label(column.name) for column in Event.__table__.columns]
+    query = (
+        select(*raw)
+        .where(Event.organization_id == organization_id, true() if seq is None else Event.seq == seq)
+        .order_by(Event.seq)
+        .execution_options(yield_per=_BATCH)
+    )
+    with session.execute(query) as rows:
+        for row in rows.mappings():
+            line = {name: _plain(value) for name, value in row.items()}
+            yield line | {"at": f"{str(line['at']).removesuffix('Z').removesuffix('+00:00')}+00:00"}
+
+
+def head(session: Session, organization_id: UUID) -> Place:
+    """Give the last line of a log."""
+    found = session.execute(
         select(AuditHead.seq, AuditHead.hash).where(AuditHead.organization_id == organization_id)
-    ).one()
-    cut = None
-    if (head.seq, head.hash) != (expected - 1, previous):
-        cut = Break(organization_id=organization_id, seq=expected, what="the end is missing")
-    return Verification(organization_id=organization_id, events=expected - 1, head=previous, first_break=cut)
+    ).one_or_none()
+    return Place(0, GENESIS) if found is None else Place(found.seq, found.hash)
+
+
+def _flaw(line: Mapping[str, Any], previous: str, expected: int) -> str | None:
+    if line["seq"] != expected:
+        return f"missing line {expected}"
+    if line["prev_hash"] != previous:
+        return "does not follow the line before"
+    if line["hash"] != _hash({name: line[name] for name in _COLUMNS}):
+        return "was changed"
+    return None
+
+
+def line_hash(session: Session, organization_id: UUID, seq: int) -> str | None:
+    """Hash one line of a log again; ``None`` where there is none."""
+    found = list(lines(session, organization_id, seq))
+    return _hash({name: found[0][name] for name in _COLUMNS}) if found else None
 
 
 def organizations(session: Session) -> list[tuple[UUID, str]]:

@@ -1,5 +1,6 @@
 """The ``passation`` command: its groups, its help in the reader's language, its exit codes."""
 
+import logging
 import os
 import sys
 import traceback
@@ -24,6 +25,7 @@ from engine.cli import (
     operate,
     organization,
     quarantine,
+    receipt,
     record,
     transfer,
 )
@@ -56,9 +58,14 @@ _GROUPS: Final = {
     "bulk": bulk.app,
     "import": importing.app,
     "audit": audit.app,
+    "receipt": receipt.app,
     "quarantine": quarantine.app,
     "destruction": quarantine.destruction,
 }
+
+
+# A command answers; what the engine logs is for workers, and not to be mixed with an error on stderr.
+logging.getLogger("engine").addHandler(logging.NullHandler())
 
 
 def main() -> NoReturn:

@@ -39,7 +39,12 @@ class Doctor:
         """Check everything; what depends on something that failed is named, not checked."""
         await self._check("folder", self._folder)
         with_database = await self._check("database", self._database)
-        for name, look in {"integrity": self._integrity, "log": self._log, "stuck": self._stuck}.items():
+        for name, look in {
+            "integrity": self._integrity,
+            "log": self._log,
+            "keys": self._keys,
+            "stuck": self._stuck,
+        }.items():
             await self._check(name, look, reachable=with_database)
         with_server = await self._check("server", self._server)
         await self._check("attributes", self._attributes, reachable=with_server)
@@ -78,6 +83,22 @@ class Doctor:
     async def _log(self) -> str | None:
         broken = any(chain.first_break is not None for chain in self._desk.verify_log())
         return self._advice("log") if broken else None
+
+    async def _keys(self) -> str | None:
+        """
+        Look for keys that are open to others, and for receipts that wait.
+
+        A machine that shares the database alone has no keys, which is no fault as long as nothing waits.
+        """
+        found = self._desk.key_standing()
+        if any(key.open_to_others for key in found):
+            return self._advice("key_open")
+        waiting = sum(key.waiting for key in found)
+        here = self._call.settings.database is None or self._call.settings.keys is not None
+        for problem in ("missing", "other", "unreadable"):
+            if any(key.problem == problem and (here or key.waiting) for key in found):
+                return self._advice(f"key_{problem}", count=waiting)
+        return self._advice("key_waiting", count=waiting) if waiting else None
 
     async def _stuck(self) -> str | None:
         self._standing = self._desk.standing()

@@ -81,6 +81,8 @@ def reconcile(call: Call) -> None:
             restarted=found.restarted,
             woken=found.woken,
             texts=found.texts_swept,
+            signed=found.receipts_signed,
+            waiting=found.receipts_waiting,
         ),
     )
 

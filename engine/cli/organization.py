@@ -1,11 +1,14 @@
 """``passation org``: organizations."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.context import Call
-from engine.cli.options import As, Tongue, command, group
+from engine.cli.context import Call, write
+from engine.cli.options import As, MaybeTarget, Tongue, command, group
+
+if TYPE_CHECKING:
+    from engine.cli.output import Page
 
 app = typer.Typer()
 policy = typer.Typer()
@@ -18,6 +21,7 @@ TimeZone = Annotated[str, typer.Option("--time-zone", metavar="ZONE")]
 MaybeFirst = Annotated[str | None, typer.Option("--first-name", metavar="TEXT")]
 PolicyName = Annotated[str, typer.Argument(metavar="POLICY")]
 Values = Annotated[list[str], typer.Argument(metavar="VALUE...")]
+Replace = Annotated[bool, typer.Option("--replace")]
 MaybeLast = Annotated[str | None, typer.Option("--last-name", metavar="TEXT")]
 
 
@@ -51,6 +55,26 @@ def show(call: Call, actor: As) -> None:
     """Show the actor's organization."""
     found = call.desk.organization(call.actor(actor))
     call.answer(found, lambda page: page.organization(found))
+
+
+@command(app, "key")
+def key(call: Call, *, actor: As, to: MaybeTarget = None, replace: Replace = False) -> None:
+    """Show the public keys that verify the organization's receipts, or write them to a file."""
+    actor_id = call.actor(actor)
+    found = call.desk.replace_key(actor_id, to) if replace else call.desk.keys(actor_id, to)
+
+    def show(page: "Page") -> None:
+        rows = [
+            (one.key_id, page.instant(one.since), page.words("word/yes" if one.in_use else "word/no"))
+            for one in found
+        ]
+        page.lines(("key_id", "since", "signs_now"), rows)
+        if to is None:
+            write("".join(one.pem for one in found).rstrip())
+        else:
+            page.say("done/key_written", file=str(to))
+
+    call.answer({"keys": found, "file": None if to is None else str(to)}, show)
 
 
 @command(policy, "show")

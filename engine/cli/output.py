@@ -64,6 +64,11 @@ def harmless(content: _V) -> _V:
     return type(content).model_validate(_cleaned(content.model_dump()))
 
 
+def harmless_text(text: str) -> str:
+    """Take out of a text what would steer the reader's terminal instead of being read."""
+    return _STEERS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def _cleaned(value: Any) -> Any:  # noqa: ANN401 - a view's fields
     if isinstance(value, str):
         return _STEERS.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value

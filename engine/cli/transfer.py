@@ -1,12 +1,13 @@
 """``passation transfer``: records that change hands."""
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from engine.cli.context import Call, identifier, typed
+from engine.cli.context import Call, identifier, typed, write
 from engine.cli.options import (
     As,
     Basis,
@@ -17,6 +18,7 @@ from engine.cli.options import (
     Insist,
     Key,
     MaybeReason,
+    MaybeTarget,
     MaybeTo,
     Message,
     NoCopy,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Html = Annotated[bool, typer.Option("--html")]
 OlderThan = Annotated[int | None, typer.Option("--older-than", metavar="DAYS")]
 Sender = Annotated[str | None, typer.Option("--from", metavar="EMAIL")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N")]
@@ -267,6 +270,22 @@ def show(call: Call, transfer: TransferId, actor: As) -> None:
     """Show a transfer."""
     found = call.desk.transfer(call.actor(actor), _id(transfer))
     call.answer(found, lambda page: page.transfer(found))
+
+
+@command(app, "receipt")
+def receipt(
+    call: Call, transfer: TransferId, *, actor: As, to: MaybeTarget = None, html: Html = False
+) -> None:
+    """Give the signed receipt of an accepted transfer, on the screen or in a file."""
+    actor_id, transfer_id = call.actor(actor), _id(transfer)
+    if html:
+        text = call.desk.receipt_page(actor_id, transfer_id, call.language, to)
+    else:
+        text = json.dumps(call.desk.receipt(actor_id, transfer_id, to), ensure_ascii=False, indent=1)
+    if to is None:
+        write(text)
+    else:
+        call.answer({"file": str(to)}, lambda page: page.say("done/receipt", file=str(to)))
 
 
 @command(app, "list")

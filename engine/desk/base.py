@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.orm import Session
 
 from engine.audit import log
+from engine.audit.keys import Signer
 from engine.errors import EngineError, NotFound, Unavailable
 from engine.records import facts, locks
 from engine.records.database import Database
@@ -60,12 +61,19 @@ class Writing:
 
 
 class Commands:
-    """What every desk has: a database, who typed, and how long to wait for one that does not answer."""
+    """What every desk has: a database, who typed, how long to wait for an answer, and the keys that sign."""
 
     def __init__(
-        self, database: Database, *, os_uid: int | None = None, patience: timedelta = timedelta(seconds=60)
+        self,
+        database: Database,
+        *,
+        os_uid: int | None = None,
+        patience: timedelta = timedelta(seconds=60),
+        signer: Signer | None = None,
     ) -> None:
         self.database = database
+        #: Without one nothing is signed at this desk.
+        self.signer = signer
         self._os_uid = os_uid
         self._patience = patience
 

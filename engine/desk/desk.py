@@ -12,6 +12,7 @@ from engine.desk.membership import MembersDesk
 from engine.desk.notes import NotesDesk
 from engine.desk.openings import OpeningsDesk
 from engine.desk.people import PeopleDesk
+from engine.desk.proving import ProvingDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 from engine.desk.roles import RolesDesk
@@ -34,6 +35,7 @@ class Desk(
     QuarantineDesk,
     OpeningsDesk,
     ImportDesk,
+    ProvingDesk,
     BulkPreviewDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""

@@ -1,6 +1,6 @@
 """The desk for looking: records, transfers, previews, the log; each cut to what the reader may know."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
-from engine.audit import log
+from engine.audit import checking, log
+from engine.audit.checking import Mark
 from engine.desk.base import Commands, Writing, active, patiently
 from engine.errors import BadInput, Denied, NotFound
 from engine.records import facts, reading, transfers, visibility
@@ -152,14 +153,29 @@ class LookingDesk(Commands):
         """Write the legal basis of a transfer, with its form and date (ELIG-8)."""
         self.write_text(actor_id, text_id, TextKind.BASIS, basis.text, basis)
 
-    def verify_log(self) -> list[ChainView]:
-        """Walk every organization's log from its first line to its last (AUD-2)."""
+    def verify_log(
+        self, marks: Sequence[Mark] = (), told: Callable[[int, int], object] = lambda _done, _all: None
+    ) -> list[ChainView]:
+        """
+        Walk every organization's log from its first line to its last, and hold it against marks (AUD-2).
+
+        ``told`` hears how many of all lines were read.
+        """
+
+        def walk(session: Session, organization_id: UUID, before: int, total: int) -> log.Verification:
+            wanted = {mark.seq for mark in marks if mark.organization_id == organization_id}
+            found = log.verify(
+                session, organization_id, wanted=wanted, told=lambda done: told(before + done, total)
+            )
+            return checking.with_marks(found, marks)
 
         def do() -> list[ChainView]:
             with self.database.read() as session:
+                every = log.organizations(session)
+                sizes = [log.head(session, organization_id).seq for organization_id, _ in every]
                 return [
-                    _chain(name, log.verify(session, organization_id))
-                    for organization_id, name in log.organizations(session)
+                    _chain(name, walk(session, organization_id, sum(sizes[:place]), sum(sizes)))
+                    for place, (organization_id, name) in enumerate(every)
                 ]
 
         return patiently(do, self._patience)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp, mkstemp
+from typing import IO
 
 from engine.errors import BadInput
 
@@ -68,13 +69,22 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 def whole_file(target: Path, body: bytes) -> None:
     """Write one file with its exact bytes, for its user's eyes alone; one that exists stays as it is."""
+    with whole_stream(target) as out:
+        out.write(body)
+
+
+@contextmanager
+def whole_stream(target: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write to, which takes its name at the end; after an error nothing is left."""
     target = target.absolute()
     with _named(target):
         refuse_taken(target)
         handle, name = mkstemp(prefix=f".{target.name}.", suffix=PARTIAL, dir=target.parent)
-        os.close(handle)
         try:
-            write(Path(name), body)
+            with os.fdopen(handle, "wb") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
             Path(name).rename(target)
             _sync(target.parent)
         except BaseException:

@@ -15,7 +15,8 @@ from engine.records.exporting import ExportItem
 from engine.rules.content import ContentClass
 from engine.views import RecordView
 
-_STYLE: Final = """
+#: Of every page that is given out.
+STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d8dee4; --paper: #fff;
   --card: #f6f8fa; --link: #0b5cad }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa4af; --line: #30363d;
@@ -65,8 +66,8 @@ class Page:
             '<meta http-equiv="Content-Security-Policy"'
             " content=\"default-src 'none'; style-src 'unsafe-inline'\">"
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{_safe(title)}</title><style>{_STYLE}</style></head><body><header>"
-            f'<p class="soft">{_safe(title)}</p><h1 dir="auto">{_safe(record.title)}</h1>'
+            f"<title>{safe(title)}</title><style>{STYLE}</style></head><body><header>"
+            f'<p class="soft">{safe(title)}</p><h1 dir="auto">{safe(record.title)}</h1>'
         )
         facts = {
             "client": ", ".join(record.clients),
@@ -75,7 +76,7 @@ class Page:
         }
         self._facts({self._words(f"column/{name}"): value for name, value in facts.items()})
         told = self._words("export/by", name=by, at=self._instant(at), zone=str(self._zone))
-        self._write(f'<p class="soft">{_safe(told)}</p></header><main>')
+        self._write(f'<p class="soft">{safe(told)}</p></header><main>')
 
     def item(self, found: ExportItem, name: str | None, body: bytes | None) -> None:
         """Write one item under its part's and its class's heading."""
@@ -83,19 +84,19 @@ class Page:
         part = item.holding_id if item.archived else None
         if not self._started or part != self._part:
             key = "export/record" if part is None else "export/copy"
-            self._write(f"<h2>{_safe(self._words(key))}</h2>")
+            self._write(f"<h2>{safe(self._words(key))}</h2>")
             self._started, self._part, self._class = True, part, None
         if item.item_class is not self._class:
             self._class = item.item_class
             words = self._words(f"class/{item.item_class}")
-            self._write(f"<h3>{_safe(words[:1].upper() + words[1:])}</h3>")
+            self._write(f"<h3>{safe(words[:1].upper() + words[1:])}</h3>")
         if item.item_class is ContentClass.DETAILS:
             self._facts(self._data(found.data))
             return
         when = None if "starts_at" in found.data else self._instant(item.at)
         state = None if item.state is None else self._words(f"item_state/{item.state}")
         head = " · ".join(word for word in (found.author, when, state) if word)
-        self._write(f'<article><p class="soft" dir="auto">{_safe(head)}</p>')
+        self._write(f'<article><p class="soft" dir="auto">{safe(head)}</p>')
         # The head says already that a note is signed, and the link what a file is called.
         shown = {n: v for n, v in found.data.items() if n != "signed_at" or v != item.at}
         if name is not None and item.item_class is not ContentClass.PROFILE:
@@ -106,7 +107,7 @@ class Page:
 
     def end(self) -> None:
         """Write the foot."""
-        self._write(f"</main><footer>{_safe(self._words('export/foot'))}</footer></body></html>\n")
+        self._write(f"</main><footer>{safe(self._words('export/foot'))}</footer></body></html>\n")
 
     def _body(self, found: ExportItem, name: str | None, body: bytes | None) -> None:
         if name is None or body is None:
@@ -115,14 +116,14 @@ class Page:
         if found.item.item_class is ContentClass.PROFILE:
             self._profile(body)
         elif kind in _TEXTS and "name" not in found.data and len(body) <= _LONGEST_TEXT:
-            self._write(f'<p class="text" dir="auto">{_safe(body.decode(errors="replace").rstrip())}</p>')
+            self._write(f'<p class="text" dir="auto">{safe(body.decode(errors="replace").rstrip())}</p>')
             return
         size = self._words("export/size", size=f"{max(1, round(len(body) / 1024))}")
         file = found.item.item_class is not ContentClass.PROFILE and found.data.get("name")
-        opens = _safe(file or self._words("export/open"))
+        opens = safe(file or self._words("export/open"))
         self._write(
             f'<p class="file"><a href="{quote(name)}"><bdi>{opens}</bdi></a>'
-            f' <span class="soft">{_safe(size)}</span></p>'
+            f' <span class="soft">{safe(size)}</span></p>'
         )
 
     def _profile(self, body: bytes) -> None:
@@ -157,7 +158,7 @@ class Page:
 
     def _facts(self, facts: Mapping[str, str | None]) -> None:
         lines = [
-            f'<dt>{_safe(name)}</dt><dd dir="auto">{_safe(value)}</dd>'
+            f'<dt>{safe(name)}</dt><dd dir="auto">{safe(value)}</dd>'
             for name, value in facts.items()
             if value
         ]
@@ -171,5 +172,6 @@ class Page:
         return label(key, self._language, **params)
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """Write a text for a page: nothing in it is markup, and nothing steers."""
     return html.escape(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text))

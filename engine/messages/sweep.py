@@ -18,3 +18,6 @@ class SweepResult(Message):
     woken: int
     #: Free texts that no transfer came to use.
     texts_swept: int
+    #: Receipts that had waited for their signature, and those that still do.
+    receipts_signed: int = 0
+    receipts_waiting: int = 0

@@ -216,11 +216,10 @@ def transfer_view(session: Session, actor: MemberFacts, transfer_id: UUID, now: 
         asked_at=row.asked_at,
         decided_at=row.decided_at,
     )
-    coordinates = actor.acts_as(Role.COORDINATOR)
-    if actor.id in seen.formerly_asked and not coordinates and actor.id != seen.asked_by_id:
+    if actor.id in seen.formerly_asked and actor.id != seen.asked_by_id:
         return view.model_copy(update=_replaced(session, row, actor.id))
     waits_for_them = row.state in {TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED}
-    if actor.id == row.to_id and not waits_for_them and not coordinates:
+    if actor.id == row.to_id and not waits_for_them:
         return view.model_copy(update=_former(session, row))
     return view.model_copy(update=_known(session, actor, row, now))
 

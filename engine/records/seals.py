@@ -23,17 +23,18 @@ from engine.records.tables import (
     Content,
     Document,
     Holding,
+    HoldingState,
     Invoice,
     ItemWithContent,
     ManifestLine,
     Memo,
     Note,
-    NoteState,
     Profile,
     RawDatum,
     Seal,
     Share,
     Task,
+    Transfer,
 )
 from engine.records.types import Id
 from engine.rules.content import UNCOUNTED, ContentClass, Outcome
@@ -47,6 +48,15 @@ _LINES = select(
 ).where(ManifestLine.transfer_id == _TRANSFER)
 #: Those whose content is bytes, and those of them that nobody may change after the hand-over.
 _WITH_CONTENT: tuple[type[ItemWithContent], ...] = (Note, Document, RawDatum, Profile, Task, Memo)
+#: What nobody could change after the hand-over, wherever it stands now.
+_FROZEN = frozenset(
+    {
+        ContentClass.NOTE,
+        ContentClass.DOCUMENT,
+        ContentClass.CONFIDENTIAL_DOCUMENT,
+        ContentClass.RAW_DATA,
+    }
+)
 #: What belongs to the record in use goes on changing: it is sealed as it was, and cannot be read again.
 _GOES_ON = frozenset({ContentClass.SHARE, ContentClass.COLLABORATOR_APPOINTMENT})
 
@@ -125,11 +135,18 @@ def read_again(session: Session, transfer_id: UUID) -> Iterator[tuple[SealedLine
 
     Not compared: what was destroyed or forgotten, and what goes on changing with the record in use.
     """
-    closed = session.scalar(select(Holding.id).where(Holding.closed_by_id == transfer_id))
+    closed, state, decided_at = session.execute(
+        select(Holding.id, Holding.state, Transfer.decided_at)
+        .join(Transfer, Transfer.id == Holding.closed_by_id)
+        .where(Holding.closed_by_id == transfer_id)
+    ).one()
     known = {line.item_id: line for line in lines(session, transfer_id) if line.item_id and line.salt}
     wanted = {item_id for item_id, line in known.items() if line.item_class not in _GOES_ON}
+    if state is HoldingState.DESTROYED:
+        # The rows as they were are gone by the rules: left are those that nobody could change since.
+        wanted = {item_id for item_id in wanted if known[item_id].item_class in _FROZEN}
     again: dict[UUID, str] = _structured(session, transfer_id)
-    for item_id, copies in _bytes_again(session, transfer_id, closed):
+    for item_id, copies in _bytes_again(session, transfer_id, closed, decided_at):
         for digest in copies:
             if item_id in known and digest != known[item_id].digest:
                 again[item_id] = digest
@@ -216,14 +233,14 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any column's value
 
 
 def _bytes_again(
-    session: Session, transfer_id: UUID, closed: UUID | None
+    session: Session, transfer_id: UUID, closed: UUID, decided_at: datetime | None
 ) -> Iterator[tuple[UUID, Collection[str]]]:
     """
     Hash the stored bytes of items again: in the closed holding, and in others what nobody may change there.
 
     The item's row says which bytes are its own; the name that they are stored under is not believed.
     """
-    frozen: Mapping[type[ItemWithContent], Any] = {Note: Note.state == NoteState.SIGNED}
+    frozen: Mapping[type[ItemWithContent], Any] = {Note: Note.signed_at <= decided_at}
     arms = [
         select(model.item_id, model.organization_id, model.sha256).where(
             model.item_id.in_(_LISTED),

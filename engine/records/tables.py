@@ -728,6 +728,13 @@ class Receipt(Base):
     __table_args__ = (
         ForeignKeyConstraint(["organization_id", "event_seq"], ["events.organization_id", "events.seq"]),
         CheckConstraint("(statement IS NULL) = (signature IS NULL)", name="signed_whole"),
+        Index(
+            None,
+            "organization_id",
+            "transfer_id",
+            sqlite_where=text("signature IS NULL"),
+            postgresql_where=text("signature IS NULL"),
+        ),
         _STRICT,
     )
 
@@ -747,11 +754,14 @@ class Receipt(Base):
 
 
 class OrganizationKey(Base):
-    """The public half of the key that signs an organization's receipts; the other half is a file."""
+    """The public half of a key that signs an organization's receipts; the last one's other half is a file."""
 
     __tablename__ = "organization_keys"
+    __table_args__ = (UniqueConstraint("organization_id", "public_key"), _STRICT)
 
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    #: From 1 on: each replaces the one before, whose signatures stay good.
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     public_key: Mapped[str]
     created_at: Mapped[datetime]
 

@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 _DAY = timedelta(days=1)
-#: How far from now a deadline may lie: as far as the policy goes, and the rest of that day.
+#: By how much a deadline may be moved: as far as the policy goes, and the rest of that day.
 LONGEST: Final = timedelta(days=366)
 
 

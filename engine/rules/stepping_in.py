@@ -90,10 +90,10 @@ def same_imposition(actor_id: UUID, transfer: TransferFacts, to_id: UUID | None)
 
 
 def check_extend(transfer: TransferFacts, respond_by: datetime, now: datetime) -> None:
-    """Judge a later deadline: while somebody is asked, after now and after the present one, within a year."""
+    """Judge a later deadline: while somebody is asked, after now and the present one, by a year at most."""
     if transfer.state is not TransferState.PENDING_ACCEPTANCE:
         raise Denied("ST-3", "not_asked", state=transfer.state)
     if respond_by <= max(now, transfer.respond_by):
         raise Denied("ST-3", "earlier")
-    if respond_by > now + LONGEST:
+    if respond_by > max(now, transfer.respond_by) + LONGEST:
         raise Denied("ST-3", "too_far")

@@ -108,6 +108,7 @@ class TestDoctor:
             "database": True,
             "integrity": True,
             "log": True,
+            "keys": True,
             "stuck": True,
             "server": False,
             "attributes": None,

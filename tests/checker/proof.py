@@ -7,6 +7,9 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from tests.checker.base import Rows, rule
 
 #: The columns that a line's hash covers.
@@ -223,6 +226,86 @@ def seals_do_not_hold(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
             or (private and _sha256("".join(f"{line}\n" for line in private)) != annex)
         ):
             yield "manifest", transfer_id
+
+
+@rule("AUD-4")
+def signature_does_not_hold(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """What is signed is canonical, by a key of the organization, and says what the rows say."""
+    for transfer_id, organization_id, statement, signature in db.execute(
+        "SELECT transfer_id, organization_id, statement, signature FROM receipts WHERE statement IS NOT NULL"
+    ).fetchall():
+        said = _object(statement)
+        canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        keys = [
+            bytes.fromhex(key)
+            for (key,) in db.execute(
+                "SELECT public_key FROM organization_keys WHERE organization_id = ?", (organization_id,)
+            )
+        ]
+        named = [key for key in keys if hashlib.sha256(key).hexdigest() == said.get("key")]
+        if canonical != statement or len(named) != 1 or not _signed(named[0], signature, statement):
+            yield "signature", transfer_id
+        if _expected(db, transfer_id) != {name: said[name] for name in said if name not in _FREE}:
+            yield "statement", transfer_id
+
+
+#: Checked above, or as it was called when it was signed and perhaps no longer is.
+_FREE = ("format", "key", "organization", "previous_owner", "new_owner", "asked_by", "decided_by")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _signed(key: bytes, signature: str, statement: str) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(bytes.fromhex(signature), statement.encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _expected(db: sqlite3.Connection, transfer_id: str) -> dict[str, Any]:
+    (row,) = db.execute(
+        "SELECT t.id, t.purpose, t.include_confidential, t.raw_data, t.keep_copy, t.asked_at, t.decided_at,"
+        " r.manifest_hash, r.lines, r.event_seq, r.event_hash, r.record_salt, t.record_id, c.number, e.counts"
+        " FROM receipts r JOIN transfers t ON t.id = r.transfer_id JOIN records c ON c.id = t.record_id"
+        " LEFT JOIN events e ON e.organization_id = r.organization_id AND e.seq = r.event_seq"
+        " WHERE r.transfer_id = ?",
+        (transfer_id,),
+    ).fetchall()
+    return {
+        "transfer": row[0],
+        "record": _sha256("\n".join(row[11:14])),
+        "purpose": row[1],
+        "options": {
+            "include_confidential": bool(row[2]),
+            "raw_data": row[3],
+            "keep_copy": bool(row[4]),
+        },
+        "asked_at": row[5],
+        "accepted_at": row[6],
+        "counts": json.loads(row[14] or "{}"),
+        "manifest": {"hash": row[7], "lines": row[8]},
+        "chain": {"seq": row[9], "hash": row[10]},
+    }
+
+
+@rule("AUD-4")
+def statement_names_somebody_else(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """The people and the organization of a statement are those of the transfer."""
+    for statement, *ids in db.execute(
+        "SELECT r.statement, r.organization_id, t.from_id, t.to_id, t.asked_by_id, t.decided_by_id"
+        " FROM receipts r JOIN transfers t ON t.id = r.transfer_id WHERE r.statement IS NOT NULL"
+    ).fetchall():
+        said = _object(statement)
+        names = ("organization", "previous_owner", "new_owner", "asked_by", "decided_by")
+        if [said.get(name, {}).get("id") for name in names] != ids:
+            yield "receipt", said.get("transfer")
 
 
 def _sha256(text: str) -> str:

@@ -253,6 +253,13 @@ UPDATE receipts SET event_hash = 'other' WHERE transfer_id = :accepted;
 UPDATE seals SET salt = 'other' WHERE transfer_id = :accepted AND salt IS NOT NULL;
 -- seals_do_not_hold: manifest
 UPDATE receipts SET manifest_hash = 'other' WHERE transfer_id = :accepted;
+-- signature_does_not_hold: signature
+UPDATE receipts SET signature = (SELECT o.signature FROM receipts o WHERE o.transfer_id = :held)
+    WHERE transfer_id = :accepted;
+-- signature_does_not_hold: statement
+UPDATE transfers SET purpose = 'departure' WHERE id = :accepted;
+-- statement_names_somebody_else
+UPDATE transfers SET asked_by_id = :stranger WHERE id = :accepted;
 
 -- did_not_rejoin
 DELETE FROM rejoined;

@@ -12,6 +12,8 @@ from uuid import UUID
 
 import pytest
 
+from engine.audit import receipt
+from engine.audit.keys import Signer
 from engine.desk.desk import Desk
 from engine.fhir.importing import import_fhir
 from engine.records import destruction
@@ -125,6 +127,8 @@ def right(
         " AND author_only = false LIMIT 1",
         id=ids["new"],
     )
+    signed = receipt.sign_waiting(database, Signer(folder / "keys", may_create=True))
+    assert (signed.signed > 5, signed.waiting) == (True, 0)
     database.close()
     return Right(
         place.file(), {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()}

@@ -347,8 +347,8 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         " event_seq, event_hash) SELECT id, organization_id, 'h', 1, 'a', 's', 1, 'h' FROM transfers"
     )
     sql.unguarded(
-        "INSERT INTO organization_keys (organization_id, public_key, created_at)"
-        " SELECT %(organization)s, 'k', now()",
+        "INSERT INTO organization_keys (organization_id, number, public_key, created_at)"
+        " SELECT %(organization)s, 1, 'k', now()",
         **some,
     )
     sql.unguarded(

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -164,6 +164,94 @@ def test_a_name_that_stands_twice_makes_no_receipt() -> None:
 
     assert proof.read_json(text) == receipt()
     assert proof.read_json(text.replace('"statement": ', '"statement": {}, "statement": ', 1)) is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32-le", "utf-8-sig", "latin-1", "cp1252"])
+def test_another_encoding_than_utf_8_makes_no_receipt(encoding: str) -> None:
+    text = json.dumps(receipt(), ensure_ascii=False)
+
+    assert proof.read_json(text.encode()) == receipt()
+    assert proof.read_json(text.encode(encoding)) is None
+
+
+SPOILT: dict[str, Callable[[str], str]] = {
+    "cut": lambda text: text[:-1],
+    "something behind": lambda text: text + "{}",
+    "a list": lambda text: f"[{text}]",
+    "nothing": lambda text: "",
+    "null": lambda text: "null",
+    "too deep": lambda text: "[" * 100_000,
+    "another form": lambda text: text.replace('"passation-receipt/1"', '"passation-receipt/2"'),
+    "capitals": lambda text: text.replace(KEY, KEY.upper()),
+    "a line more": lambda text: text.replace(KEY, f"{KEY}\\n"),
+    "half a character": lambda text: text.replace("Clinique", "\\ud800"),
+    "beyond any number": lambda text: text.replace('"moved": 2', f'"moved": {10**400}'),
+}
+
+
+def with_number(number: str) -> Callable[[str], str]:
+    return lambda text: text.replace('"seq": 7', f'"seq": {number}')
+
+
+SPOILT |= {number: with_number(number) for number in ("7.0", '"7"', "true", "NaN", "-7", "0", f"{2**53}")}
+
+
+@pytest.mark.parametrize("spoilt", list(SPOILT.values()), ids=list(SPOILT))
+def test_what_has_not_the_form_is_no_receipt(spoilt: Callable[[str], str]) -> None:
+    text = json.dumps(receipt())
+    assert spoilt(text) != text
+
+    assert [flaw.what for flaw in proof.verify(proof.read_json(spoilt(text)), KEY)] == ["form"]
+
+
+@pytest.mark.parametrize("where", ["lines", "annex_lines"])
+def test_the_salts_of_two_lines_cannot_be_exchanged(where: str) -> None:
+    changed = receipt()
+    lines = changed["manifest"][where]
+    lines[0]["salt"] = "f" * 64
+
+    assert "opening" in {flaw.what for flaw in proof.verify(changed, KEY)}
+
+
+def test_several_keys_are_read_from_one_file_and_nothing_else_beside_them() -> None:
+    other = OTHER.public_key().public_bytes_raw().hex()
+    both = proof.pem_of(other) + proof.pem_of(KEY)
+
+    assert proof.read_keys(both) == [other, KEY]
+    assert proof.read_keys(f" {KEY}\n") == [KEY]
+    assert proof.read_keys("") == []
+    assert proof.read_keys(both.replace("BEGIN PUBLIC", "BEGIN", 1)) == []
+    assert proof.key_for(receipt(), [other, KEY]) == KEY
+    assert proof.key_for({"statement": 1}, [other, KEY]) == other
+
+
+def head() -> dict[str, Any]:
+    statement = {
+        "format": "passation-head/1",
+        "organization": {"id": "o", "name": "Clinique"},
+        "seq": 7,
+        "hash": "e" * 64,
+        "at": "2026-11-24T11:00:00.000000Z",
+        "key": hashlib.sha256(bytes.fromhex(KEY)).hexdigest(),
+    }
+    return {"statement": statement, "signature": signed(statement), "public_key": KEY}
+
+
+def test_a_true_head_has_no_flaw() -> None:
+    assert proof.verify_head(head(), KEY) == []
+
+
+@pytest.mark.parametrize("path", list(places(head())), ids=lambda path: "/".join(map(str, path)))
+def test_a_change_of_any_value_of_a_head_is_found(path: tuple[Any, ...]) -> None:
+    changed = head()
+    at(changed, path[:-1])[path[-1]] = other(at(changed, path))
+
+    assert proof.verify_head(changed, KEY)
+
+
+def test_a_receipt_is_no_head_and_a_head_no_receipt() -> None:
+    assert [flaw.what for flaw in proof.verify_head(receipt(), KEY)] == ["form"]
+    assert [flaw.what for flaw in proof.verify(head(), KEY)] == ["form"]
 
 
 def test_a_key_is_read_as_digits_or_as_pem() -> None:

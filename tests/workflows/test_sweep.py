@@ -2,12 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
+from engine import proof
 from engine.activities.steps import Steps
+from engine.audit.keys import Signer
 from engine.messages.sweep import SWEEP_WORKFLOW, SweepResult
 from engine.messages.transfer import Accept, StepInput
 from engine.states.choices import Purpose
@@ -170,6 +173,25 @@ async def test_unused_texts_are_swept_and_used_ones_stay(clinic: Clinic) -> None
     assert found.texts_swept == 1
     accepted = await clinic.service.accept(clinic.members.new_owner, asked.id)
     assert accepted.message is not None
+
+
+async def test_aud_4_what_waits_for_its_signature_is_signed_by_a_sweep_that_has_the_key(
+    clinic: Clinic, tmp_path: Path
+) -> None:
+    """The worker of this clinic has no keys: records change hands all the same."""
+    asked = await clinic.request()
+    await clinic.service.accept(clinic.members.new_owner, asked.id)
+    without = await clinic.service.reconcile()
+    clinic.desk.signer = Signer(tmp_path / "keys", may_create=True)
+    first, second = await clinic.service.reconcile(), await clinic.service.reconcile()
+
+    assert [(one.receipts_signed, one.receipts_waiting) for one in (without, first, second)] == [
+        (0, 1),
+        (1, 0),
+        (0, 0),
+    ]
+    key = clinic.desk.keys(clinic.members.owner)[0].public_key
+    assert proof.verify(clinic.desk.receipt(clinic.members.owner, asked.id), key) == []
 
 
 async def test_a_terminated_workflow_fails_whoever_waits_for_its_result(clinic: Clinic) -> None:

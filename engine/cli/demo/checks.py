@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from engine.cli.demo.receipts import unproven
+
 _DATABASE: Final = "passation.db"
 _EXPECTED: Final = "demo.json"
 #: Where Temporal remembers, and what our processes say.
@@ -244,6 +246,7 @@ def check(folder: Path, expected: Expected) -> list[Finding]:
             *(Finding(key, *_asked(connection, questions)) for key, questions in _QUESTIONS.items()),
             Finding("untouched", *_untouched(connection, expected)),
             Finding("chain", *_chain(connection)),
+            Finding("receipts", *unproven(connection)),
             Finding("secrets", *_secrets(connection, folder, expected)),
         ]
 

@@ -297,6 +297,11 @@ class Clinic:
         with closing(sqlite3.connect(file, uri=True, timeout=30)) as raw:
             return raw.execute(query, [str(value) for value in given]).fetchall()
 
+    def unsigned(self) -> int:
+        """Count the receipts that wait for their signature (AUD-4)."""
+        ((count,),) = self.select("SELECT count(*) FROM receipts WHERE signature IS NULL")
+        return int(count)
+
     def check(self) -> None:
         """Ask the independent checker and walk every chain."""
         assert check(self.settings.database_file) == []

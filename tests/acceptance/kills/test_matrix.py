@@ -111,6 +111,8 @@ async def test_whoever_is_killed_it_happens_once(
 
     assert (settled.open_transfers, settled.restarted, settled.woken) == (0, 0, 0)
     assert not await clinic.is_running(transfer_id)
+    # AUD-4: signed with the hand-over, or by the sweep of the next worker.
+    await until(lambda: clinic.unsigned() == 0, "the signature of every receipt")
     clinic.check()
 
 
