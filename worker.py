@@ -73,7 +73,7 @@ async def _work(settings: Settings, database: Database) -> NoReturn:
     """Work until cancelled; a worker that is cancelled finishes its activities first."""
     await _patiently("database", lambda: asyncio.to_thread(database.check))
     client = await _patiently("temporal", lambda: _connected(settings))
-    worker = _worker(client, database, open_signer(settings, may_create=True))
+    worker = _worker(client, database, open_signer(settings, may_create=True), settings.bulk_in_flight)
     running = asyncio.create_task(worker.run())
     following = asyncio.create_task(_follow_up(client))
     try:
@@ -91,7 +91,7 @@ async def _connected(settings: Settings) -> Client:
     return client
 
 
-def _worker(client: Client, database: Database, signer: Signer) -> Worker:
+def _worker(client: Client, database: Database, signer: Signer, bulk_in_flight: int) -> Worker:
     # Imported here, so that a wrong setting is told before everything is loaded.
     from engine.activities import registry as activities  # noqa: PLC0415
     from engine.workflows import registry as workflows  # noqa: PLC0415
@@ -100,7 +100,7 @@ def _worker(client: Client, database: Database, signer: Signer) -> Worker:
         client,
         task_queue=TASK_QUEUE,
         workflows=workflows.WORKFLOWS,
-        activities=activities.activities(database, TASK_QUEUE, signer),
+        activities=activities.activities(database, TASK_QUEUE, signer, bulk_in_flight=bulk_in_flight),
         activity_executor=ThreadPoolExecutor(2 * _AT_ONCE, thread_name_prefix="activity"),
         max_concurrent_activities=_AT_ONCE,
         max_concurrent_local_activities=_AT_ONCE,

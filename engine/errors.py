@@ -19,6 +19,7 @@ Thing = Literal[
     "left_behind",
     "opening",
     "restriction",
+    "bulk",
 ]
 Outage = Literal[
     "no_answer",

@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from engine.activities import accepting, denials, leaving, opening, stepping_in, sweep, waiting
 from engine.activities.deciding import Judged
+from engine.bulk_service import BulkService
 from engine.desk.base import patiently
 from engine.desk.desk import Desk
 from engine.errors import EngineError, NotFound, Unavailable, of_key
@@ -79,6 +80,8 @@ class Service:
         self._task_queue = task_queue
         self._os_uid = os_uid
         self._patience = patience
+        #: Transfers of a caseload.
+        self.bulks = BulkService(desk, self._server, task_queue=task_queue, os_uid=os_uid, patience=patience)
 
     async def request(  # noqa: PLR0913 - what a request says
         self,
@@ -93,13 +96,12 @@ class Service:
         reason: str | None = None,
         insist: bool = False,
         key: str | None = None,
-        bulk_id: UUID | None = None,
     ) -> TransferView:
         """Ask a practitioner to take over a record (ELIG-1 to ELIG-9); it freezes until the answer."""
         options = options or Options()
         same = key or _same_request(record_id, actor_id, to_id, purpose, options, basis, message)
         request = await self._in_thread(
-            lambda session: self._draft(session, actor_id, record_id, to_id, purpose, options, same, bulk_id)
+            lambda session: self._draft(session, actor_id, record_id, to_id, purpose, options, same)
         )
         basis_id = uuid5(request.transfer_id, "basis") if basis else None
         message_id = uuid5(request.transfer_id, "message") if message else None
@@ -312,7 +314,6 @@ class Service:
         purpose: Purpose,
         options: Options,
         key: str,
-        bulk_id: UUID | None,
     ) -> TransferRequest:
         actor = facts.member(session, actor_id)
         if actor is None:
@@ -327,7 +328,6 @@ class Service:
             to_id=to_id,
             purpose=purpose,
             options=options,
-            bulk_id=bulk_id,
             os_uid=self._os_uid,
         )
 

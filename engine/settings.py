@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.errors import BadInput
@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     temporal_namespace: str | None = None
     #: The `temporal` command that runs the embedded server, where it is not the one on the PATH.
     temporal_cli: Path | None = None
+    #: How many records of a bulk are being asked for at once; more is faster, but delays single ones.
+    bulk_in_flight: int = Field(default=8, ge=1, le=100)
 
     @field_validator("data", "keys")
     @classmethod

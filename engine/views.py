@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
+from engine.states.bulk import Answer, BulkState, Scope
 from engine.states.choices import BasisForm, Need, Options, Purpose, Role
 from engine.states.transfer import Party, TransferState
 
@@ -500,3 +501,87 @@ class StandingView(View):
 
     open: list[UUID]
     stuck: list[UUID]
+
+
+class BulkPartView(View):
+    """Somebody whom a bulk asks, and where their part of it stands."""
+
+    id: UUID
+    name: str
+    counts: dict[str, int]
+
+
+class BulkView(View):
+    """Where the transfer of a caseload stands, in counts (VIS-1, BULK-4)."""
+
+    id: UUID
+    state: BulkState
+    source: str
+    started_by: str
+    #: In whose name it asks: who started it, or took it over (ROLE-5).
+    led_by: str
+    #: What a recipient is not told before they answer (VIS-3).
+    purpose: Purpose | None
+    options: Options | None
+    include_confidential_records: bool
+    started_at: datetime
+    ended_at: datetime | None
+    #: Why the engine paused it.
+    paused_rule: str | None
+    records: int
+    #: By the state of the transfer; ``waiting``, ``blocked`` and ``troubled`` for what has none.
+    counts: dict[str, int]
+    recipients: list[BulkPartView]
+    #: Confidential records that were not included: one bare count.
+    confidential_left_out: int
+    not_selected: int
+
+
+class BulkItemView(View):
+    """One record of a bulk, and where it stands; a confidential one without its number (VIS-2)."""
+
+    record_id: UUID
+    record_number: str | None
+    confidential: bool
+    to: str | None
+    stands: str
+    #: The rule that blocks it, as an error key.
+    rule: str | None
+    #: What stops it that is no rule: a name.
+    error: str | None
+    attempt: int
+    transfer_id: UUID | None
+    respond_by: datetime | None
+    decided_at: datetime | None
+
+
+class AnswerView(View):
+    """A recipient's answer to a whole bulk, and what it has come to so far (BULK-5)."""
+
+    id: UUID
+    bulk_id: UUID
+    answer: Answer
+    scope: Scope
+    given_at: datetime
+    #: What the bulk asks of them, by the state of the transfer.
+    counts: dict[str, int]
+    #: How many the answer binds and has not decided yet.
+    deciding: int
+    #: What it could not decide: still pending, with the rule.
+    denied: list["BulkItemView"]
+
+
+class LeftRecordView(View):
+    """A record of the source that a bulk does not move: archived, or opened since the start."""
+
+    record_id: UUID
+    record_number: str | None
+    why: str
+
+
+class BulkReportView(View):
+    """A bulk with its records, and what it does not move (BULK-4)."""
+
+    bulk: BulkView
+    items: list[BulkItemView]
+    left: list[LeftRecordView]

@@ -65,6 +65,8 @@ def _hold_request(session: Session, request: TransferRequest) -> None:
     others = () if owner_id is None else (owner_id,)
     locks.lock_members(session, request.actor_id, request.to_id, *others)
     locks.lock_policy(session, request.organization_id)
+    if request.bulk_id is not None:
+        locks.lock_bulk(session, request.bulk_id, alone=False)
     locks.lock_record(session, request.record_id)
     if transfers.owner_of(session, request.record_id) != owner_id:
         raise LostRace

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from engine.activities import opening
+from engine.activities import in_bulk, opening
 from engine.audit import log
 from engine.errors import Denied, EngineError, NotFound
 from engine.messages.transfer import Command, Step, TransferRequest, Wake
@@ -40,7 +40,8 @@ def write(session: Session, step: Step, what: What, denial: EngineError, at: dat
     if isinstance(what, TransferRequest):
         command_id = _command_id(session, what, denial)
         if command_id is not None:
-            _request(session, what, denial, at, command_id, row=True)
+            # What a bulk does not ask for, or not now, leaves its line alone: it asks again under another id.
+            _request(session, what, denial, at, command_id, row=denial.key not in in_bulk.NOT_ASKED)
     elif isinstance(what, Command):
         _command(session, step, what, denial, at)
 
@@ -104,7 +105,9 @@ def _request(
     role, state = min(actor.roles, default=Role.PRACTITIONER), None
     # By nobody who may ask, or to nobody, there is no transfer to speak of: only the attempt.
     with suppress(Denied, NotFound):
-        role = rules.asking_role(actor, record) if record is not None else role
+        confidential = in_bulk.check(session, request)
+        if record is not None:
+            role = rules.asking_role(actor, record, confidential_in_bulk=confidential)
         if record is not None and known and row and facts.transfer(session, request.transfer_id) is None:
             state = advance(TransferState.REQUESTED, TransferTrigger.REJECT, Facts(rules_pass=False))
             opening.add_row(session, request, record, role, state, at, failed_rule=denial.key)

@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
+from engine.activities import in_bulk
 from engine.activities.deciding import check_text
 from engine.audit import log
 from engine.errors import Denied, NotFound
@@ -29,6 +30,7 @@ def judge_request(session: Session, request: TransferRequest) -> tuple[MemberFac
     """Ask every rule about a request; ``None`` where this very request has a row already (MOVE-3)."""
     if same_request_exists(session, request):
         return None
+    confidential_in_bulk = in_bulk.check(session, request)
     actor, record, new_owner = parties(session, request)
     policy = facts.policy(session, record.organization_id)
     receives = _receives(request, record)
@@ -44,6 +46,7 @@ def judge_request(session: Session, request: TransferRequest) -> tuple[MemberFac
         has_basis=request.basis_id is not None,
         insist=request.insist,
         others=others,
+        confidential_in_bulk=confidential_in_bulk,
     )
     if receives and request.reason_id is None:
         raise Denied("ST-2")
@@ -59,8 +62,10 @@ def open_transfer(session: Session, request: TransferRequest, at: datetime) -> N
         return
     actor, record, role = judged
     # Here, not with the rules: these are asked first by the service, before the texts are written.
-    check_text(session, request.basis_id, actor, TextKind.BASIS)
-    check_text(session, request.message_id, actor, TextKind.MESSAGE)
+    if request.bulk_id is None:
+        # A bulk's are those of its launch, whoever leads it since.
+        check_text(session, request.basis_id, actor, TextKind.BASIS)
+        check_text(session, request.message_id, actor, TextKind.MESSAGE)
     check_text(session, request.reason_id, actor, TextKind.REASON)
     state = advance(TransferState.REQUESTED, TransferTrigger.OPEN, Facts(rules_pass=True))
     add_row(session, request, record, role, state, at)

@@ -15,6 +15,9 @@ from temporalio.client import (
     ScheduleSpec,
 )
 
+from engine.activities.bulk_answers import BulkAnswers
+from engine.activities.bulk_pages import BulkPages
+from engine.activities.bulk_steps import BulkSteps
 from engine.activities.destruction import Destroying
 from engine.activities.steps import Steps
 from engine.activities.sweep import Sweeping
@@ -25,12 +28,30 @@ from engine.records.database import Database
 
 SWEEP_EVERY: Final = timedelta(minutes=10)
 DESTROY_EVERY: Final = timedelta(days=1)
+#: How many records of a bulk are being asked for at once: what protects single transfers (BULK-6).
+BULK_IN_FLIGHT: Final = 8
 
 
-def activities(database: Database, task_queue: str, signer: Signer | None = None) -> list[Callable[..., Any]]:
+def activities(
+    database: Database,
+    task_queue: str,
+    signer: Signer | None = None,
+    *,
+    bulk_in_flight: int = BULK_IN_FLIGHT,
+) -> list[Callable[..., Any]]:
     """Give every activity, bound to a database and to the keys that sign receipts."""
-    sweep = Sweeping(database, task_queue, signer).sweep
-    return [*Steps(database, signer).all, sweep, Destroying(database).page]
+    pages = BulkPages(database, task_queue, in_flight=bulk_in_flight)
+    answers = BulkAnswers(database, task_queue, in_flight=bulk_in_flight)
+    return [
+        *Steps(database, signer).all,
+        *BulkSteps(database).all,
+        pages.page,
+        pages.cancel_open,
+        answers.give,
+        answers.page,
+        Sweeping(database, task_queue, signer).sweep,
+        Destroying(database).page,
+    ]
 
 
 async def ensure_schedules(client: Client, task_queue: str) -> None:

@@ -19,11 +19,14 @@ from temporalio.service import RPCError, RPCStatusCode
 from engine.audit import receipt
 from engine.audit.keys import Signer
 from engine.audit.receipt import Signed
+from engine.messages.bulk import BULK_WORKFLOW, BulkLaunch, bulk_workflow_id
+from engine.messages.bulk_answer import ANSWER_WORKFLOW, GiveAnswer, answer_workflow_id
 from engine.messages.search_attributes import TRANSFER_STATE
 from engine.messages.sweep import SWEEP, SweepResult
 from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, transfer_id_of, workflow_id
-from engine.records import facts, transfers
+from engine.records import bulk_answers, bulks, facts, transfers
 from engine.records.database import Database
+from engine.records.tables import BulkAnswer
 from engine.states.transfer import TransferState
 
 #: How long a workflow may need until its first step has written the row.
@@ -84,12 +87,14 @@ async def reconcile(
         if running[found].typed_search_attributes.get(TRANSFER_STATE) not in {None, states[open_ids[found]]}
     ]
     for found in [*ended, *behind]:
-        await _wake(client, found)
+        await wake(client, found)
+    bulks_restarted = await _restart_bulks(client, database, task_queue)
+    bulks_restarted += await _restart_answers(client, database, task_queue)
     swept = await asyncio.to_thread(_sweep_texts, database)
     signed = await asyncio.to_thread(_sign_waiting, database, signer)
     return SweepResult(
         open_transfers=len(open_ids),
-        restarted=len(missing),
+        restarted=len(missing) + bulks_restarted,
         woken=len(ended) + len(behind),
         texts_swept=swept,
         receipts_signed=signed.signed,
@@ -97,9 +102,90 @@ async def reconcile(
     )
 
 
-async def _wake(client: Client, found: str) -> None:
+async def _restart_bulks(client: Client, database: Database, task_queue: str) -> int:
+    """Start again each bulk that has something left to do and no workflow; it goes on from its rows."""
+    unfinished = await asyncio.to_thread(_unfinished_bulks, database)
+    query = f'WorkflowType = "{BULK_WORKFLOW}" AND ExecutionStatus = "Running" AND TaskQueue = "{task_queue}"'
+    running = {found.id async for found in client.list_workflows(query)} if unfinished else set()
+    missing = [launch for launch in unfinished if bulk_workflow_id(launch.bulk_id) not in running]
+    for launch in missing:
+        await client.start_workflow(
+            BULK_WORKFLOW,
+            launch,
+            id=bulk_workflow_id(launch.bulk_id),
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+    return len(missing)
+
+
+async def _restart_answers(client: Client, database: Database, task_queue: str) -> int:
+    """Start again each answer to a bulk that may still decide something and has no workflow."""
+    unfinished = await asyncio.to_thread(_unfinished_answers, database)
+    query = (
+        f'WorkflowType = "{ANSWER_WORKFLOW}" AND ExecutionStatus = "Running" AND TaskQueue = "{task_queue}"'
+    )
+    running = {found.id async for found in client.list_workflows(query)} if unfinished else set()
+    missing = [given for given in unfinished if answer_workflow_id(given.answer_id) not in running]
+    for given in missing:
+        await client.start_workflow(
+            ANSWER_WORKFLOW,
+            given,
+            id=answer_workflow_id(given.answer_id),
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+    return len(missing)
+
+
+def _unfinished_answers(database: Database) -> list[GiveAnswer]:
+    with database.read() as session:
+        return [answer_of(found) for found in bulk_answers.unfinished(session)]
+
+
+def answer_of(answer: BulkAnswer) -> GiveAnswer:
+    """Rebuild an answer's input from its row; its first step finds the row and goes on from there."""
+    return GiveAnswer(
+        answer_id=answer.id,
+        bulk_id=answer.bulk_id,
+        actor_id=answer.member_id,
+        answer=answer.answer,
+        scope=answer.scope,
+        reason_id=answer.reason_id,
+    )
+
+
+def _unfinished_bulks(database: Database) -> list[BulkLaunch]:
+    with database.read() as session:
+        found = [launch_of(session, bulk_id) for bulk_id in bulks.unfinished(session)]
+        return [launch for launch in found if launch is not None]
+
+
+def launch_of(session: Session, bulk_id: UUID) -> BulkLaunch | None:
+    """Rebuild a bulk's input from its row; its first step finds the row and goes on from there."""
+    bulk = bulks.row(session, bulk_id)
+    if bulk is None:
+        return None
+    return BulkLaunch(
+        bulk_id=bulk.id,
+        organization_id=bulk.organization_id,
+        actor_id=bulk.started_by_id,
+        from_id=bulk.from_id,
+        to_ids=bulks.recipients_of(bulk),
+        list_id=bulk.list_id,
+        purpose=bulk.purpose,
+        options=bulks.options_of(bulk),
+        include_confidential_records=bulk.include_confidential_records,
+        reassign_open=bulk.reassign_open,
+        basis_id=bulk.basis_id,
+        message_id=bulk.message_id,
+    )
+
+
+async def wake(client: Client, workflow: str, signal: str = WAKE) -> None:
+    """Let a workflow look at its rows, if it runs."""
     try:
-        await client.get_workflow_handle(found).signal(WAKE)
+        await client.get_workflow_handle(workflow).signal(signal)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:  # it ended by itself meanwhile
             raise

@@ -13,7 +13,7 @@ from engine.catalogue import LANGUAGES, labels
 from engine.cli import (
     appointment,
     audit,
-    bulk,
+    bulk_running,
     client,
     coordinate,
     document,
@@ -55,7 +55,7 @@ _GROUPS: Final = {
     "memo": item.memos,
     "profile": item.profiles,
     "transfer": transfer.app,
-    "bulk": bulk.app,
+    "bulk": bulk_running.app,
     "import": importing.app,
     "audit": audit.app,
     "receipt": receipt.app,

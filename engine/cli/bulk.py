@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from engine.cli import bulk_page
 from engine.cli.context import Call, write
 from engine.cli.options import As, IncludeConfidential, NoCopy, RawData, command, options
 from engine.errors import BadInput
@@ -39,6 +38,8 @@ def preview(
     as_csv: AsCsv = False,
 ) -> None:
     """Show what a transfer of a caseload would do; nothing is asked."""
+    from engine.cli import bulk_page
+
     actor_id = call.actor(actor)
     from_id, to_ids = call.colleague(actor_id, source), [call.colleague(actor_id, one) for one in to or ()]
     with call.progress("caseload/reading"):
@@ -46,8 +47,8 @@ def preview(
             actor_id,
             from_id,
             to_ids,
-            only_file=_read(only),
-            split_file=None if split in {None, _EVENLY} else _read(Path(split or "")),
+            only_file=read_file(only),
+            split_file=None if split in {None, _EVENLY} else read_file(Path(split or "")),
             include_confidential_records=include_confidential_records,
             reassign_open=reassign_open,
             options=options(include_confidential, raw_data, no_copy),
@@ -58,7 +59,8 @@ def preview(
     call.answer(shown, lambda page: bulk_page.show(page, shown))
 
 
-def _read(file: Path | None) -> bytes | None:
+def read_file(file: Path | None) -> bytes | None:
+    """Read a file that was named. Raises ``BadInput``."""
     try:
         return None if file is None else file.read_bytes()
     except OSError:

@@ -1,6 +1,7 @@
 """The whole desk: what a practice does with the database alone."""
 
 from engine.desk.bulk_preview import BulkPreviewDesk
+from engine.desk.bulks import BulksDesk
 from engine.desk.clients import ClientsDesk
 from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
@@ -37,5 +38,6 @@ class Desk(
     ImportDesk,
     ProvingDesk,
     BulkPreviewDesk,
+    BulksDesk,
 ):
     """People, clients, records, imports, and looking; ``actor_id`` is always who acts."""

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from engine.catalogue import label
@@ -258,7 +258,7 @@ def _is_text(media_type: str, body: bytes) -> bool:
 def _cents(value: Any) -> int | None:  # noqa: ANN401 - what a resource says
     try:
         cents = (Decimal(value) * 100).quantize(Decimal(1), ROUND_HALF_UP) if value is not None else None
-    except (InvalidOperation, TypeError, ValueError):
+    except (ArithmeticError, TypeError, ValueError):
         return None
     return None if cents is None or not -_MOST_CENTS < cents < _MOST_CENTS else int(cents)
 

@@ -12,7 +12,7 @@ class SweepResult(Message):
     """How many transfers were open, and what was done about those without a workflow and the reverse."""
 
     open_transfers: int
-    #: Open rows that had no running workflow: started again from the row.
+    #: Open rows, of transfers and bulks, that had no running workflow: started again from the row.
     restarted: int
     #: Running workflows whose row is final or further on: woken, to read it.
     woken: int

@@ -42,6 +42,8 @@ class NoticeKind(StrEnum):
     ROLE_GRANTED = "role_granted"
     ROLE_REVOKED = "role_revoked"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
+    BULK_PAUSED = "bulk_paused"
+    BULK_FINISHED = "bulk_finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,37 @@ def tell(
                 "member_id": recipient,
                 "subject_id": about or cause.transfer_id,
                 "created_at": cause.at,
+            }
+            for recipient in recipients
+        ],
+    )
+
+
+def tell_of_bulk(
+    session: Session,
+    kind: NoticeKind,
+    members: Iterable[UUID],
+    organization_id: UUID,
+    bulk_id: UUID,
+    *,
+    cause_id: UUID,
+    at: datetime,
+) -> None:
+    """Write one notice about a whole bulk for each member, whatever number of records it has (NOTE-3)."""
+    recipients = sorted(set(members))
+    if not recipients:
+        return
+    session.execute(
+        insert(Notice),
+        [
+            {
+                "organization_id": organization_id,
+                "kind": kind.value,
+                "cause_id": cause_id,
+                "recipient_id": recipient,
+                "member_id": recipient,
+                "subject_id": bulk_id,
+                "created_at": at,
             }
             for recipient in recipients
         ],

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Select,
     Table,
     and_,
@@ -58,6 +59,8 @@ from engine.records.types import Id, Instant, Word
 from engine.rules import retention
 from engine.rules.content import ContentClass, Outcome
 
+#: How many digests one statement names.
+_AT_ONCE = 1000
 _CLOSED = (HoldingState.ARCHIVED, HoldingState.QUARANTINED)
 #: Every table whose rows are items of a holding, also one that is added later; children before parents.
 _ITEM_TABLES: tuple[Table, ...] = tuple(
@@ -303,37 +306,46 @@ def _close(session: Session, holding_id: UUID) -> None:
     )
 
 
-def _digests(
-    session: Session, holding_id: UUID, transfer_id: UUID | None
-) -> Select[Any] | Sequence[str | None]:
-    """Say which bytes a holding had, as the manifest lists them; where there is none, as it has (VIS-6)."""
+def _digests(session: Session, holding_id: UUID, transfer_id: UUID | None) -> Sequence[str]:
+    """Say which bytes a holding had: as the manifest lists them; where there is none, as it has (VIS-6)."""
+    had: Select[Any] | CompoundSelect[Any]
     if transfer_id is not None:
-        return select(ManifestLine.sha256).where(
+        had = select(ManifestLine.sha256).where(
             ManifestLine.transfer_id == transfer_id, ManifestLine.sha256.is_not(None)
         )
-    had = union_all(
-        *(
-            select(table.c.sha256).where(table.c.holding_id == holding_id)
-            for table in _WITH_CONTENT
-            if "holding_id" in table.c
+    else:
+        had = union_all(
+            *(
+                select(table.c.sha256).where(table.c.holding_id == holding_id)
+                for table in _WITH_CONTENT
+                if "holding_id" in table.c
+            )
         )
-    )
-    return session.scalars(had).all()
+    return sorted(set(session.scalars(had)))
 
 
-def _forget(
-    session: Session, record_id: UUID, organization_id: UUID, had: Select[Any] | Sequence[str | None]
-) -> None:
+def _forget(session: Session, record_id: UUID, organization_id: UUID, had: Sequence[str]) -> None:
     """Drop the bytes that nothing refers to any more, then the digests that stand for nothing (AUD-4)."""
+    # Each by its index, and not as a join (``OFFSET 0``): PostgreSQL would try each digest with each content.
     unused = [
-        ~exists().where(table.c.organization_id == Content.organization_id, table.c.sha256 == Content.sha256)
+        ~exists(
+            select(literal(1))
+            .where(table.c.organization_id == Content.organization_id, table.c.sha256 == Content.sha256)
+            .correlate(Content)
+            .offset(0)
+        )
         for table in _WITH_CONTENT
     ]
-    session.execute(
-        delete(Content)
-        .where(Content.organization_id == organization_id, Content.sha256.in_(had), *unused)
-        .execution_options(synchronize_session=False)
-    )
+    for some in range(0, len(had), _AT_ONCE):
+        session.execute(
+            delete(Content)
+            .where(
+                Content.organization_id == organization_id,
+                Content.sha256.in_(had[some : some + _AT_ONCE]),
+                *unused,
+            )
+            .execution_options(synchronize_session=False)
+        )
     held = [
         select(table.c.item_id)
         .join(Holding, Holding.id == table.c.holding_id)

@@ -1,7 +1,7 @@
 """
 Locks that hold until the commit, always taken in this order, so that nobody waits in a circle.
 
-Organization, members by id, policy, records by id, transfer; the log's head comes last, by ``log.append``.
+Organization, members by id, policy, bulk, records by id, transfer; the log's head last, by ``log.append``.
 A lock comes first and what it guards is read after it: on PostgreSQL a statement that waited for a lock
 sees the other rows that it joins as they were before the wait. On SQLite the writer's lock does it all.
 """
@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from engine.records.tables import (
     AuditHead,
+    Bulk,
     Member,
     Organization,
     Policy,
@@ -50,6 +51,11 @@ def lock_records_of_clients(session: Session, record_id: UUID) -> None:
     found = select(RecordClient.record_id).where(RecordClient.client_id.in_(clients))
     for other in sorted({record_id, *session.scalars(found)}):
         lock_record(session, other)
+
+
+def lock_bulk(session: Session, bulk_id: UUID, *, alone: bool = True) -> None:
+    """Hold a bulk: ``alone`` to pause, resume, stop or finish it, together with others to ask in its name."""
+    _lock(session, Bulk.id, bulk_id, alone=alone)
 
 
 def lock_transfer(session: Session, transfer_id: UUID) -> None:

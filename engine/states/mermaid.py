@@ -1,14 +1,24 @@
-"""The transfer's table as a picture and as the page `docs/states.md`."""
+"""The tables of a transfer and of a bulk as pictures, and as the page `docs/states.md`."""
 
 import sys
 from pathlib import Path
 from typing import Final, Literal
 
+from engine.states.bulk import BULK_INITIAL, BULK_TABLE, BulkEdge, BulkState
 from engine.states.transfer import FINAL_STATES, INITIAL, TABLE, Edge, Fires, TransferState
 
 Language = Literal["en", "fr"]
 
 _FRENCH: Final = {
+    "running": "en cours",
+    "paused": "en pause",
+    "stopped": "arrêté",
+    "finished": "terminé",
+    "pause": "mettre en pause",
+    "resume": "reprendre",
+    "stop": "arrêter",
+    "finish": "terminer",
+    "every item settled": "chaque dossier réglé",
     "requested": "demandé",
     "pending_acceptance": "en attente de réponse",
     "coordinator_override": "en attente de la coordination",
@@ -68,6 +78,19 @@ Rows are cited as `ST-T/<trigger>`.
 
 ```mermaid
 {diagram}```
+
+## A bulk
+
+The transfer of a caseload asks for its records only while it is `running`.
+Whoever resumes it leads it from then on (ROLE-5).
+What leads nowhere is denied as `BULK-4/<state>`.
+
+| from | trigger | who | guard | to |
+|---|---|---|---|---|
+{bulk_rows}
+
+```mermaid
+{bulk_diagram}```
 """
 
 
@@ -75,15 +98,15 @@ def _word(text: str, lang: Language) -> str:
     return text if lang == "en" else _FRENCH[text]
 
 
-def _who(edge: Edge, lang: Language = "en") -> str:
+def _who(edge: Edge | BulkEdge, lang: Language = "en") -> str:
     return ", ".join(_word(name, lang) for fires, name in _WHO.items() if fires in edge.who)
 
 
-def _guard(edge: Edge, lang: Language = "en") -> str:
+def _guard(edge: Edge | BulkEdge, lang: Language = "en") -> str:
     return ", ".join(_word(guard.label, lang) for guard in edge.guards)
 
 
-def _label(edge: Edge, lang: Language) -> str:
+def _label(edge: Edge | BulkEdge, lang: Language) -> str:
     guard = f" [{_guard(edge, lang)}]" if edge.guards else ""
     return f"{_word(edge.trigger, lang)}{guard} {_word('by', lang)} {_who(edge, lang)}"
 
@@ -99,17 +122,37 @@ def diagram(lang: Language = "en") -> str:
     return "\n".join(lines) + "\n"
 
 
+def bulk_diagram(lang: Language = "en") -> str:
+    """Return a bulk's table as a Mermaid state diagram, one arrow an edge."""
+    lines = ["stateDiagram-v2"]
+    if lang != "en":
+        lines += [f'    state "{_word(state, lang)}" as {state}' for state in BulkState]
+    lines += [f"    [*] --> {BULK_INITIAL}"]
+    lines += [f"    {edge.source} --> {edge.target} : {_label(edge, lang)}" for edge in BULK_TABLE]
+    lines += [f"    {state} --> [*]" for state in BulkState if not state.is_open]
+    return "\n".join(lines) + "\n"
+
+
 def page() -> str:
     """Return the text of `docs/states.md`."""
-    rows = [
-        f"| `{edge.source}` | `{edge.trigger}` | {_who(edge)} | {_guard(edge)} | `{edge.target}` |"
-        for edge in TABLE
-    ]
+    rows, bulk_rows = (
+        [
+            f"| `{edge.source}` | `{edge.trigger}` | {_who(edge)} | {_guard(edge)} | `{edge.target}` |"
+            for edge in table
+        ]
+        for table in (TABLE, BULK_TABLE)
+    )
     states = [
         f"| `{state}` | {'final' if state.is_final else state.must_act.replace('_', ' ')} |"
         for state in TransferState
     ]
-    return _PAGE.format(rows="\n".join(rows), states="\n".join(states), diagram=diagram())
+    return _PAGE.format(
+        rows="\n".join(rows),
+        states="\n".join(states),
+        diagram=diagram(),
+        bulk_rows="\n".join(bulk_rows),
+        bulk_diagram=bulk_diagram(),
+    )
 
 
 def main(arguments: list[str]) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from temporalio.client import (
     Client,
@@ -17,6 +18,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from engine.errors import EngineError, Unavailable, of_key
 from engine.messages.transfer import WORKFLOW, Message, StepResult, TransferRequest, workflow_id
+
+_R = TypeVar("_R", bound=Message)
 
 #: What passes when the server is back.
 _PASSING: Final = frozenset(
@@ -40,6 +43,17 @@ _ENDED_BEFORE_ANSWER: Final = "AcceptedUpdateCompletedWorkflow"
 _PAUSE: Final = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Target(Generic[_R]):
+    """The workflow that a message is for, and what it is started from where none runs."""
+
+    workflow: str
+    id: str
+    start: Message
+    result: type[_R]
+    summary: str
+
+
 async def send(
     client: Client,
     update: str,
@@ -50,8 +64,25 @@ async def send(
     task_queue: str,
     patience: timedelta,
 ) -> StepResult:
+    """Send an update to a transfer's workflow; see `send_to`."""
+    target = Target(WORKFLOW, workflow_id(start.transfer_id), start, StepResult, f"record {start.record_id}")
+    return await send_to(
+        client, target, update, message, update_id=update_id, task_queue=task_queue, patience=patience
+    )
+
+
+async def send_to(
+    client: Client,
+    target: Target[_R],
+    update: str,
+    message: Message,
+    *,
+    update_id: str,
+    task_queue: str,
+    patience: timedelta,
+) -> _R:
     """
-    Send an update, starting the workflow from ``start`` where none runs, and give its outcome.
+    Send an update, starting the workflow where none runs, and give its outcome.
 
     Sent again under the same id while nobody answers: it is executed once. Raises the ``EngineError`` that
     denied, or ``Unavailable`` when ``patience`` runs out; the message may then still be executed later.
@@ -61,19 +92,19 @@ async def send(
     while True:
         left = until - loop.time()
         operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-            WORKFLOW,
-            start,
-            id=workflow_id(start.transfer_id),
+            target.workflow,
+            target.start,
+            id=target.id,
             task_queue=task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary=f"record {start.record_id}",
+            static_summary=target.summary,
         )
         try:
-            answer: StepResult = await client.execute_update_with_start_workflow(
+            answer: _R = await client.execute_update_with_start_workflow(
                 update,
                 message,
                 id=update_id,
-                result_type=StepResult,
+                result_type=target.result,
                 rpc_timeout=timedelta(seconds=max(left, 1.0)),
                 start_workflow_operation=operation,
             )

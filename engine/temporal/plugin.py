@@ -14,6 +14,8 @@ from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
+from engine.messages.bulk import BulkCommand, BulkLaunch
+from engine.messages.bulk_answer import GiveAnswer
 from engine.messages.transfer import MALFORMED, Command, TransferRequest
 
 
@@ -40,7 +42,9 @@ class CheckedPayloads(PydanticPayloadConverter):
 
 
 def _is_sent_by_others(hint: Any) -> bool:  # noqa: ANN401 - any type
-    return isinstance(hint, type) and issubclass(hint, TransferRequest | Command)
+    return isinstance(hint, type) and issubclass(
+        hint, TransferRequest | Command | BulkLaunch | BulkCommand | GiveAnswer
+    )
 
 
 #: Texts and stack traces of failures are encoded like any payload.

@@ -107,7 +107,7 @@ class RecordTransfer:
         pause = _STUCK_FIRST
         while True:
             try:
-                result = await run_step(step, what, step.value)
+                result = await run_step(step, what, step.value, StepResult)
             except StepFailed:
                 self._stuck_on = step
                 self._describe()

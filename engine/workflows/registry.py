@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from engine.workflows.bulk_answer import BulkAnswer
+from engine.workflows.bulk_transfer import BulkTransfer
 from engine.workflows.destruction import Destruction
 from engine.workflows.record_transfer import RecordTransfer
 from engine.workflows.sweep import Sweep
 
-WORKFLOWS: Final = (RecordTransfer, Sweep, Destruction)
+WORKFLOWS: Final = (RecordTransfer, BulkTransfer, BulkAnswer, Sweep, Destruction)

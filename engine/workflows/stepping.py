@@ -1,13 +1,17 @@
 """How a workflow runs a step: at once where it can, and through any outage where it cannot."""
 
 from datetime import timedelta
+from enum import StrEnum
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from engine.messages.transfer import Failure, Message, Step, StepInput, StepResult
+    from engine.messages.transfer import Failure, Message, StepInput
+
+_R = TypeVar("_R", bound=Message)
 
 #: What no retry mends: the workflow waits for a cancel or for somebody to repair it (ST-5).
 _NOT_RETRIED = [Failure.STUCK.value, Failure.UNEXPECTED.value]
@@ -17,7 +21,7 @@ class StepFailed(Exception):
     """A step cannot succeed for a cause that is neither a rule nor an outage (ST-5)."""
 
 
-async def run_step(step: Step, what: Message, summary: str) -> StepResult:
+async def run_step(step: StrEnum, what: Message, summary: str, result_type: type[_R]) -> _R:
     """
     Run one step as a local activity, and in an outage as a regular one until the database answers.
 
@@ -26,10 +30,10 @@ async def run_step(step: Step, what: Message, summary: str) -> StepResult:
     """
     given = StepInput(what=what, at=workflow.now())
     try:
-        result: StepResult = await workflow.execute_local_activity(
+        result: _R = await workflow.execute_local_activity(
             step.value,
             given,
-            result_type=StepResult,
+            result_type=result_type,
             start_to_close_timeout=timedelta(seconds=20),
             schedule_to_close_timeout=timedelta(seconds=30),
             retry_policy=RetryPolicy(
@@ -48,10 +52,10 @@ async def run_step(step: Step, what: Message, summary: str) -> StepResult:
         return result
     # Operators see this one waiting; it does not hold the workflow's task.
     try:
-        kept: StepResult = await workflow.execute_activity(
+        kept: _R = await workflow.execute_activity(
             step.value,
             StepInput(what=what, at=workflow.now()),
-            result_type=StepResult,
+            result_type=result_type,
             start_to_close_timeout=timedelta(seconds=60),
             retry_policy=RetryPolicy(
                 initial_interval=timedelta(seconds=1),

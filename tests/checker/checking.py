@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.checker import (
+    bulks,
     content,
     destruction,
     eligibility,
@@ -20,6 +21,7 @@ from tests.checker.base import CHECKS, Violation, connect
 
 #: The themes; importing them states their rules.
 THEMES = (
+    bulks,
     content,
     destruction,
     eligibility,

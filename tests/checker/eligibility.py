@@ -86,10 +86,11 @@ def from_somebody_else_than_the_owner(db: sqlite3.Connection) -> Rows:
 
 @rule("ELIG-6")
 def confidential_record_by_a_coordinator(db: sqlite3.Connection) -> Rows:
-    """A single transfer of a confidential record was asked by its owner."""
+    """A confidential record moves by its owner's request, or in a bulk that includes such records."""
     return db.execute("""
         SELECT h.transfer_id FROM handover h JOIN transfers t ON t.id = h.transfer_id
-        WHERE h.confidential = 1 AND t.asked_role = 'coordinator' AND t.bulk_id IS NULL
+        WHERE h.confidential = 1 AND t.asked_role = 'coordinator' AND NOT EXISTS (
+            SELECT 1 FROM bulks b WHERE b.id = t.bulk_id AND b.include_confidential_records = 1)
     """)
 
 

@@ -31,7 +31,8 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
     """For each step exactly those concerned have one notice, but the one who acted."""
     told: dict[str, Counter[tuple[str, str]]] = {}
     for cause_id, kind, member_id in db.execute(
-        f"SELECT cause_id, kind, member_id FROM outbox WHERE member_id IS NOT NULL AND kind NOT IN {_FURTHER}"
+        "SELECT cause_id, kind, member_id FROM outbox WHERE member_id IS NOT NULL"
+        f" AND kind NOT LIKE 'bulk_%' AND kind NOT IN {_FURTHER}"
     ):
         told.setdefault(cause_id, Counter())[kind, member_id] += 1
     for step in db.execute(_STEPS):
@@ -231,11 +232,13 @@ def client_told_of_something_else(db: sqlite3.Connection) -> Rows:
 
 @rule("NOTE-1")
 def kind_and_recipient_do_not_match(db: sqlite3.Connection) -> Rows:
-    """A notice to a member is about a transfer, a copy or roles, one to a client about an appointment."""
+    """A notice to a member is about a transfer, a bulk, a copy or roles, to a client an appointment."""
     return db.execute("""
         SELECT id, kind FROM outbox
         WHERE (client_id IS NOT NULL) <> (kind = 'appointment_cancelled')
             OR recipient_id IS NOT coalesce(member_id, client_id)
             OR (member_id IS NOT NULL AND subject_id IS NOT transfer_id AND kind NOT LIKE 'quarantine_%'
+                AND NOT (kind LIKE 'bulk_%' AND transfer_id IS NULL
+                    AND subject_id IN (SELECT id FROM bulks))
                 AND kind NOT IN ('role_granted', 'role_revoked', 'name_coordinator'))
     """)

@@ -264,6 +264,29 @@ UPDATE transfers SET asked_by_id = :stranger WHERE id = :accepted;
 -- did_not_rejoin
 DELETE FROM rejoined;
 
+-- caseload_is_not_whole
+DELETE FROM bulk_items WHERE bulk_id = :bulk AND position = 0;
+-- asked_otherwise_than_the_bulk_says
+UPDATE transfers SET record_id = :foreign_record WHERE bulk_id = :bulk;
+-- blocked_and_asked
+UPDATE bulk_items SET rule = 'ELIG-4' WHERE bulk_id = :bulk;
+-- bulk_states_do_not_follow
+UPDATE bulks SET state = 'running' WHERE id = :bulk;
+-- finished_and_unsettled: open
+UPDATE transfers SET state = 'pending_acceptance' WHERE bulk_id = :bulk AND state = 'accepted';
+-- finished_and_unsettled: never asked
+UPDATE bulk_items SET rule = NULL WHERE bulk_id = :bulk AND rule IS NOT NULL;
+-- asked_while_not_running
+DELETE FROM events WHERE action = 'bulk.resume';
+-- asked_by_somebody_who_did_not_lead: asked
+UPDATE events SET actor_id = :owner WHERE action = 'transfer.open'
+    AND transfer_id IN (SELECT id FROM transfers WHERE bulk_id = :bulk);
+-- asked_by_somebody_who_did_not_lead: leads
+UPDATE bulks SET led_by_id = :owner WHERE id = :bulk;
+-- end_not_told_once: untold
+DELETE FROM outbox WHERE kind = 'bulk_finished' AND member_id = (SELECT from_id FROM bulks WHERE id = :bulk);
+-- end_not_told_once: told too much
+UPDATE outbox SET member_id = (SELECT from_id FROM bulks WHERE id = :bulk) WHERE kind = 'bulk_finished';
 -- imported_and_lost
 DELETE FROM profiles WHERE item_id IN (SELECT became_id FROM imported WHERE became = 'profile');
 -- digest_outlived_what_was_imported
@@ -314,6 +337,11 @@ UPDATE events SET subject_id = :stranger WHERE action = 'member.revoke' AND coun
 DELETE FROM outbox WHERE kind = 'role_granted';
 -- role_changed_and_not_told: nothing happened
 UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'role_granted';
+
+-- answer_without_its_line
+UPDATE bulk_answers SET member_id = :owner;
+-- answer_ended_and_undecided
+UPDATE bulk_answer_denials SET transfer_id = :refused;
 -- accepted_without_practising
 UPDATE member_roles SET role = 'administrator' WHERE role = 'practitioner';
 -- stopped_practising_unnoticed

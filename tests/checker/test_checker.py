@@ -8,17 +8,23 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from engine.activities.bulk_answers import BulkAnswers
+from engine.activities.bulk_steps import BulkSteps
 from engine.audit import receipt
 from engine.audit.keys import Signer
 from engine.desk.desk import Desk
 from engine.fhir.importing import import_fhir
-from engine.records import destruction
+from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook
+from engine.messages.bulk_answer import GiveAnswer
+from engine.messages.transfer import StepInput
+from engine.records import bulk_answers, bulks, destruction
 from engine.records.tables import NoteState
-from engine.states.choices import Options, RawDataChoice, RestorationCause, Role, ShareLevel
+from engine.states.bulk import Answer
+from engine.states.choices import Options, Purpose, RawDataChoice, RestorationCause, Role, ShareLevel
 from tests import build
 from tests.checker.__main__ import main
 from tests.checker.base import CHECKS
@@ -116,6 +122,7 @@ def right(
     ids |= _opened(clinic)
     _lose(clinic, ids)
     _step_in(clinic, ids)
+    ids["bulk"] = _bulk(clinic)
     _name(clinic, ids)
     ids["pending"] = clinic.ask()
     frozen = clinic.full_record()
@@ -133,6 +140,52 @@ def right(
     return Right(
         place.file(), {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()}
     )
+
+
+def _bulk(clinic: Clinic) -> UUID:
+    """Transfer a caseload: one record accepted, one taken back, one blocked; paused and resumed between."""
+    world, steps = clinic.world, BulkSteps(clinic.database)
+    source, bulk_id = clinic.colleague(), uuid4()
+    with clinic.database.write() as session:
+        kept = build.client(session, world.organization)
+        build.restriction(session, kept, world.owner, member_id=world.new_owner)
+        for client in (world.client, world.client, kept):
+            build.record(session, source, [client])
+    launch = BulkLaunch(
+        bulk_id=bulk_id,
+        organization_id=world.organization,
+        actor_id=world.coordinator,
+        from_id=source,
+        to_ids=(world.new_owner,),
+        purpose=Purpose.DEPARTURE,
+    )
+    command = BulkCommand(bulk_id=bulk_id, command_id=uuid4(), actor_id=world.coordinator)
+    at = clinic.now
+    steps.launch(StepInput(what=launch, at=at))
+    steps.pause(StepInput(what=command, at=at))
+    steps.resume(StepInput(what=command.model_copy(update={"command_id": uuid4()}), at=at))
+    with clinic.database.read() as session:
+        items = bulks.waiting(session, bulk_id, after=-1, limit=10)
+    first, second = (
+        clinic.ask(
+            transfer_id=item.transfer_id,
+            record_id=item.record_id,
+            by=world.coordinator,
+            purpose=Purpose.DEPARTURE,
+            bulk_id=bulk_id,
+        )
+        for item in items
+    )
+    given = GiveAnswer(answer_id=uuid4(), bulk_id=bulk_id, actor_id=world.new_owner, answer=Answer.ACCEPT)
+    assert BulkAnswers(clinic.database, "", in_flight=1).give(StepInput(what=given, at=clinic.now)).given
+    clinic.accept(first)
+    assert clinic.accept(second, seen_version=7).denied == "MOVE-3/changed"
+    with clinic.database.write() as session:
+        bulk_answers.deny(session, given.answer_id, second, "MOVE-3/changed", clinic.now)
+    clinic.cancel(second, by=world.coordinator)
+    result = steps.watch(StepInput(what=BulkLook(bulk_id=bulk_id), at=clinic.now))
+    assert (result.state, result.counts) == ("finished", {"accepted": 1, "cancelled": 1, "blocked": 1})
+    return bulk_id
 
 
 def _import(clinic: Clinic, folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from engine.audit.keys import Signer
 from engine.desk.desk import Desk
 from engine.errors import EngineError
 from engine.records.database import Database
@@ -40,7 +41,8 @@ class Doors:
     """A desk and a service on one database, and whom commands name beside the one who acts."""
 
     def __init__(self, database: Database, cast: Cast, folder: Path, runner: asyncio.Runner) -> None:
-        self.desk = Desk(database, patience=timedelta(0))
+        signer = Signer(folder / "keys", may_create=True)
+        self.desk = Desk(database, patience=timedelta(0), signer=signer)
         self.service = Nearby(self.desk, database)
         self.cast = cast
         self._folder = folder
@@ -162,6 +164,11 @@ def _line_of_bulk(lines: list[BulkLineView], target: Target) -> BulkLineView:
 
 def _number_in_bulk(lines: list[BulkLineView], target: Target) -> None:
     if _line_of_bulk(lines, target).record_number is None:
+        raise Hidden
+
+
+def _number_of_receipt(found: dict[str, Any], _: Target) -> None:
+    if "record" not in found:
         raise Hidden
 
 
@@ -328,6 +335,16 @@ DOORS: Final[Mapping[str, Door]] = {
     "transfer show · basis and message": _part(
         lambda view: view.basis and view.message, set(STATES) - {"failed"}
     ),
+    "transfer receipt": Door(
+        ("receipt", "receipt_page"), lambda d, who, t: d.desk.receipt(who, _transfer_of(t)), transfer=True
+    ),
+    "transfer receipt · number": Door(
+        ("receipt",),
+        lambda d, who, t: d.desk.receipt(who, _transfer_of(t)),
+        _number_of_receipt,
+        transfer=True,
+        states=frozenset({"accepted", "quarantined"}),
+    ),
     "transfer accept": Door(
         ("accept",), lambda d, who, t: d.wait(d.service.accept(who, _transfer_of(t))), transfer=True
     ),
@@ -447,6 +464,10 @@ DOORS: Final[Mapping[str, Door]] = {
     # -- by role alone ------------------------------------------------------------------------------------
     "record add": _by_role(("add_record",), lambda d, who: d.desk.add_record(who, title="T", client="C")),
     "org show": _by_role(("organization",), lambda d, who: d.desk.organization(who)),
+    "org key": _by_role(("keys",), lambda d, who: d.desk.keys(who)),
+    "org key · replace": _by_role(("replace_key",), lambda d, who: d.desk.replace_key(who)),
+    "audit head": _by_role(("head",), lambda d, who: d.desk.head(who)),
+    "audit export": _by_role(("export_log",), lambda d, who: d.desk.export_log(who, d.new_path())),
     "org policy show": _by_role(("policies",), lambda d, who: d.desk.policies(who)),
     "org policy set": _by_role(
         ("change_policy", "set_policy"), lambda d, who: d.desk.change_policy(who, "grace-days", ["45"])
@@ -483,6 +504,10 @@ DOORS: Final[Mapping[str, Door]] = {
 }
 
 #: What is in no row, and why.
+_CASELOAD: Final = (
+    "is about a caseload, and what it does to a record is done by transfers; who may is asked in "
+    "tests/integration/caseload/test_bulk_steps.py and tests/workflows/test_bulk_answers.py"
+)
 NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "dev": "runs the product on one machine; whoever may run it has the database in their hands",
     "demo": "has a folder and invented people of its own",
@@ -490,12 +515,27 @@ NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "doctor": "looks after the machine: versions, files, connections; ids of transfers alone",
     "reconcile": "brings rows and workflows together; nobody acts, and nothing is decided",
     "org create": "makes an organization with its first member, where nobody is a member yet",
+    "receipt verify": "verifies files with a public key; nobody acts",
     "audit verify": "walks every chain of the machine and counts lines; nobody acts",
+    "bulk start": _CASELOAD,
+    "bulk list": _CASELOAD,
+    "bulk status": _CASELOAD,
+    "bulk items": _CASELOAD,
+    "bulk report": _CASELOAD,
+    "bulk pause": _CASELOAD,
+    "bulk resume": _CASELOAD,
+    "bulk stop": _CASELOAD,
+    "bulk retry": _CASELOAD,
+    "bulk accept": _CASELOAD,
+    "bulk refuse": _CASELOAD,
 }
 #: Methods of the desk and the service that are no command, and why.
 NO_COMMAND: Final[Mapping[str, str]] = {
     "create_organization": "`org create`",
     "verify_log": "`audit verify`",
+    "check_given": "`audit verify`",
+    "check_receipt": "`receipt verify --deep`",
+    "key_standing": "`doctor`",
     "reconcile": "`reconcile`",
     "standing": "`doctor`",
     "check_database_file": "`doctor`",
@@ -507,4 +547,9 @@ NO_COMMAND: Final[Mapping[str, str]] = {
     "record_named": "finds what a command names by number; tests/permissions/test_attacks.py tries it",
     "write_text": "keeps a text for the command that names it; unused ones are swept",
     "write_basis": "the same",
+    "bulk": _CASELOAD,
+    "bulks": _CASELOAD,
+    "bulk_items": _CASELOAD,
+    "bulk_report": _CASELOAD,
+    "bulk_answer": _CASELOAD,
 }

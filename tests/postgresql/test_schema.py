@@ -174,6 +174,7 @@ def test_every_trigger_refuses_what_it_must_and_nothing_else(database: Database,
     _restriction(sql)
     _drafts_and_holds(sql, database, world)
     _append_only(sql, world.organization)
+    _bulks(sql)
 
     assert " ".join(sorted({name for (name,) in sql.rows(_TRIGGERS)} - sql.tried)) == ""
 
@@ -385,6 +386,57 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         "AUD-4", "INSERT INTO seals (transfer_id, commitment, annex) SELECT id, 'd', false FROM transfers"
     )
     sql.denied("MOVE-10", "INSERT INTO rejoined SELECT * FROM rejoined")
+
+
+def _bulks(sql: Sql) -> None:
+    """Of a bulk: nothing of its start, of its items and of an answer changes; a final state is never left."""
+    sql.unguarded(
+        "INSERT INTO bulk_lists (id, organization_id, author_id, lines, created_at)"
+        " SELECT gen_random_uuid(), organization_id, to_id, '[]', now() FROM transfers"
+    )
+    sql.unguarded(
+        "INSERT INTO bulks (id, organization_id, from_id, recipients, started_by_id, led_by_id, state,"
+        " purpose, include_confidential, raw_data, keep_copy, include_confidential_records, reassign_open,"
+        " fingerprint, records, confidential_left_out, not_selected, started_at) SELECT id, organization_id,"
+        " from_id, '[]', from_id, from_id, 'running', purpose, false, raw_data, true, false, false, 'f', 1,"
+        " 0, 0, now() FROM transfers"
+    )
+    item = (
+        "INSERT INTO bulk_items (bulk_id, position, record_id, attempt, transfer_id)"
+        " SELECT id, {}, record_id, 1, id FROM transfers"
+    )
+    sql.allowed(item.format(0))
+    sql.denied("BULK-1", item.format(1))
+    sql.unguarded(
+        "INSERT INTO bulk_answers (id, organization_id, bulk_id, member_id, answer, scope, given_at)"
+        " SELECT id, organization_id, id, to_id, 'accept', 'all', now() FROM transfers"
+    )
+    sql.unguarded(
+        "INSERT INTO bulk_answer_records (answer_id, record_id) SELECT id, record_id FROM transfers"
+    )
+    sql.unguarded(
+        "INSERT INTO bulk_answer_denials (answer_id, transfer_id, rule, at)"
+        " SELECT id, id, 'ELIG-4', now() FROM transfers"
+    )
+    for table, rule, change in (
+        ("bulks", "BULK-1", "records = 2"),
+        ("bulk_items", "BULK-1", "position = 7"),
+        ("bulk_lists", "BULK-1", "lines = 'another'"),
+        ("bulk_answers", "BULK-5", "answer = 'refuse'"),
+        ("bulk_answer_records", "BULK-5", "record_id = gen_random_uuid()"),
+        ("bulk_answer_denials", "BULK-5", "rule = 'another'"),
+    ):
+        sql.denied(rule, f"UPDATE {table} SET {change}")
+        if table != "bulk_lists":
+            kept = "BULK-4" if table == "bulks" else rule
+            sql.denied(kept, f"DELETE FROM {table}")
+            sql.denied(kept, f"TRUNCATE {table} CASCADE")
+    sql.allowed("UPDATE bulk_items SET attempt = 2, rule = 'ELIG-4'")
+    sql.allowed("UPDATE bulk_answers SET ended_at = now()")
+    sql.denied("BULK-5", "UPDATE bulk_answers SET ended_at = NULL")
+    sql.allowed("UPDATE bulks SET state = 'paused', led_by_id = started_by_id")
+    sql.allowed("UPDATE bulks SET state = 'stopped'")
+    sql.denied("BULK-4", "UPDATE bulks SET state = 'running'")
 
 
 def test_every_refusal_begins_with_its_rule(sql: Sql) -> None:

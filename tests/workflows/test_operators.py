@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from engine.messages.search_attributes import (
     ALL,
@@ -14,6 +14,7 @@ from engine.messages.search_attributes import (
     TO_PRACTITIONER_ID,
     TRANSFER_STATE,
 )
+from engine.rules.bulk import BulkChoice
 from engine.states.choices import Purpose
 from engine.states.transfer import TransferState
 from tests.workflows.clinic import Clinic, eventually
@@ -27,10 +28,15 @@ async def attributes(clinic: Clinic, transfer: UUID) -> dict[str, Any]:
 
 async def test_a_transfer_is_found_by_ids_state_and_date(clinic: Clinic) -> None:
     who = clinic.members
-    bulk = uuid4()
-    asked = await clinic.service.request(
-        who.owner, clinic.record, who.new_owner, purpose=Purpose.DEPARTURE, bulk_id=bulk
-    )
+    choice = BulkChoice(from_id=who.owner, to_ids=(who.new_owner,))
+    bulk = (await clinic.service.bulks.start(who.coordinator, choice, purpose=Purpose.DEPARTURE)).id
+    await eventually(lambda: clinic.desk.transfers(who.coordinator).transfers)
+    (asked,) = clinic.desk.transfers(who.coordinator).transfers
+
+    async def described() -> bool:
+        return (await attributes(clinic, asked.id))[TRANSFER_STATE.name] is not None
+
+    await eventually(described)
     due = clinic.row(asked.id).respond_by
     pending = await attributes(clinic, asked.id)
     await clinic.service.accept(who.new_owner, asked.id)

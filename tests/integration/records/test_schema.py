@@ -681,6 +681,69 @@ class TestRestrictions:
         sql.denied("ELIG-4", "INSERT OR REPLACE INTO restrictions SELECT * FROM restrictions")
 
 
+class TestBulks:
+    """BULK-1, BULK-4, BULK-5: what was started, fixed and answered stays so."""
+
+    @pytest.fixture(autouse=True)
+    def _bulk(self, database: Database, world: build.World, sql: "Sql") -> None:
+        with database.write() as session:
+            build.transfer(session, world.record, world.new_owner)
+        sql.allowed(
+            "INSERT INTO bulks (id, organization_id, from_id, recipients, started_by_id, led_by_id, state,"
+            " purpose, include_confidential, raw_data, keep_copy, include_confidential_records,"
+            " reassign_open, fingerprint, records, confidential_left_out, not_selected, started_at)"
+            " SELECT 'bulk', organization_id, from_id, '[]', from_id, from_id, 'running', purpose, 0,"
+            " raw_data, 1, 0, 0, 'f', 1, 0, 0, 'now' FROM transfers"
+        )
+        sql.allowed(
+            "INSERT INTO bulk_items (bulk_id, position, record_id, attempt, transfer_id)"
+            " SELECT 'bulk', 0, record_id, 1, id FROM transfers"
+        )
+        sql.allowed(
+            "INSERT INTO bulk_answers (id, organization_id, bulk_id, member_id, answer, scope, given_at)"
+            " SELECT 'answer', organization_id, 'bulk', to_id, 'accept', 'all', 'now' FROM transfers"
+        )
+        sql.allowed("INSERT INTO bulk_answer_records SELECT 'answer', record_id FROM transfers")
+        sql.allowed("INSERT INTO bulk_answer_denials SELECT 'answer', id, 'ELIG-4', 'now' FROM transfers")
+        sql.allowed(
+            "INSERT INTO bulk_lists SELECT 'list', organization_id, to_id, '[]', 'now' FROM transfers"
+        )
+
+    @pytest.mark.parametrize("table", ["bulks", "bulk_items", "bulk_answers"])
+    def test_are_never_deleted_or_replaced(self, sql: "Sql", table: str) -> None:
+        rule = {"bulks": "BULK-4", "bulk_items": "BULK-1", "bulk_answers": "BULK-5"}[table]
+        sql.denied(rule, f"DELETE FROM {table}")
+        sql.denied(rule, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+
+    def test_the_start_never_changes(self, sql: "Sql") -> None:
+        for column in ("from_id", "started_by_id", "purpose", "records", "fingerprint", "keep_copy"):
+            sql.denied("BULK-1", f"UPDATE bulks SET {column} = 7")
+        sql.denied("BULK-1", "UPDATE bulk_lists SET lines = ''")
+        sql.allowed("UPDATE bulks SET state = 'paused', paused_rule = 'ROLE-5'")
+
+    @pytest.mark.parametrize("state", ["stopped", "finished"])
+    def test_a_final_state_is_never_left(self, sql: "Sql", state: str) -> None:
+        sql.allowed("UPDATE bulks SET state = ?", state)
+        sql.denied("BULK-4", "UPDATE bulks SET state = 'running'")
+
+    def test_the_caseload_is_fixed(self, sql: "Sql") -> None:
+        sql.denied(
+            "BULK-1",
+            "INSERT INTO bulk_items (bulk_id, position, record_id, attempt, transfer_id)"
+            " SELECT 'bulk', 1, id, 1, id FROM members LIMIT 1",
+        )
+        sql.denied("BULK-1", "UPDATE bulk_items SET record_id = 'another'")
+        sql.allowed("UPDATE bulk_items SET rule = 'ELIG-4', attempt = 2, transfer_id = 'another'")
+
+    def test_an_answer_ends_once(self, sql: "Sql") -> None:
+        for column in ("answer", "scope", "member_id", "reason_id"):
+            sql.denied("BULK-5", f"UPDATE bulk_answers SET {column} = 'another'")
+        sql.allowed("UPDATE bulk_answers SET ended_at = 'then'")
+        sql.denied("BULK-5", "UPDATE bulk_answers SET ended_at = NULL")
+        sql.denied("BULK-5", "UPDATE bulk_answer_records SET record_id = 'another'")
+        sql.denied("BULK-5", "DELETE FROM bulk_answer_denials")
+
+
 class TestTransfers:
     @pytest.fixture
     def transfer(self, database: Database, world: build.World) -> UUID:

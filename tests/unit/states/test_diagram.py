@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.states.mermaid import diagram, main, page
+from engine.states.bulk import BULK_TABLE
+from engine.states.mermaid import bulk_diagram, diagram, main, page
 from engine.states.transfer import TABLE, TransferState
 
 DOCS = Path(__file__).parents[3] / "docs" / "states.md"
@@ -23,6 +24,15 @@ def test_every_edge_is_one_arrow(lang: str) -> None:
     ends = [f"{state} --> [*]" for state in TransferState if state.is_final]
 
     assert ["[*] --> requested", *(f"{edge.source} --> {edge.target}" for edge in TABLE), *ends] == arrows
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_every_edge_of_a_bulk_is_one_arrow(lang: str) -> None:
+    lines = bulk_diagram("fr" if lang == "fr" else "en").splitlines()
+    arrows = [line.strip().split(" : ")[0] for line in lines if "-->" in line]
+
+    edges = [f"{edge.source} --> {edge.target}" for edge in BULK_TABLE]
+    assert ["[*] --> running", *edges, "stopped --> [*]", "finished --> [*]"] == arrows
 
 
 def test_labels_say_trigger_guard_and_who() -> None:

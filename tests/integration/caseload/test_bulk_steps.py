@@ -1,0 +1,300 @@
+"""A bulk's steps on the database alone: what a launch fixes, what may be asked in its name."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from engine.activities import denials
+from engine.activities.bulk_answers import BulkAnswers
+from engine.activities.bulk_steps import BulkSteps
+from engine.errors import Denied
+from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook, BulkResult, BulkStop
+from engine.messages.bulk_answer import GiveAnswer
+from engine.messages.transfer import Step, StepInput, StepResult
+from engine.records import bulks
+from engine.records.bulks import Waiting
+from engine.records.tables import TextKind
+from engine.rules.bulk import Listed
+from engine.states.bulk import Answer, BulkState
+from engine.states.choices import Options, Purpose, Role
+from tests import build
+from tests.integration.caseload.looking import records
+from tests.integration.handover.clinic import Clinic
+
+
+class Caseload:
+    """The owner's caseload on its way to the new owner."""
+
+    def __init__(self, clinic: Clinic) -> None:
+        self.clinic = clinic
+        self.steps = BulkSteps(clinic.database)
+        self.bulk_id = uuid4()
+
+    def launch(self, **more: Any) -> BulkResult:  # noqa: ANN401
+        """Run the step ``launch``, as the coordinator unless the test says otherwise."""
+        world = self.clinic.world
+        fields: dict[str, Any] = {
+            "bulk_id": self.bulk_id,
+            "organization_id": world.organization,
+            "actor_id": world.coordinator,
+            "from_id": world.owner,
+            "to_ids": (world.new_owner,),
+            "purpose": Purpose.DEPARTURE,
+        }
+        return self.steps.launch(StepInput(what=BulkLaunch(**(fields | more)), at=self.clinic.now))
+
+    def command(self, name: str, *, by: UUID | None = None, **more: Any) -> BulkResult:  # noqa: ANN401
+        """Run a coordinator's step."""
+        made = (BulkStop if name == "stop" else BulkCommand)(
+            bulk_id=self.bulk_id,
+            command_id=more.pop("command_id", None) or uuid4(),
+            actor_id=by or self.clinic.world.coordinator,
+            **more,
+        )
+        result: BulkResult = getattr(self.steps, name)(StepInput(what=made, at=self.clinic.now))
+        return result
+
+    def watch(self) -> BulkResult:
+        """Run the step ``watch``."""
+        return self.steps.watch(StepInput(what=BulkLook(bulk_id=self.bulk_id), at=self.clinic.now))
+
+    def waiting(self) -> list[Waiting]:
+        """Give what is to be asked for."""
+        with self.clinic.database.read() as session:
+            return bulks.waiting(session, self.bulk_id, after=-1, limit=100)
+
+    def ask(self, item: Waiting, **more: Any) -> StepResult:  # noqa: ANN401
+        """Run a transfer's first step as the bulk's page does, unless the test says otherwise."""
+        fields: dict[str, Any] = {
+            "transfer_id": item.transfer_id,
+            "record_id": item.record_id,
+            "by": self.clinic.world.coordinator,
+            "to": item.to_id,
+            "purpose": Purpose.DEPARTURE,
+            "bulk_id": self.bulk_id,
+        }
+        return self.clinic.open(self.clinic.request(**(fields | more)))
+
+
+@pytest.fixture
+def caseload(clinic: Clinic) -> Caseload:
+    return Caseload(clinic)
+
+
+class TestLaunch:
+    def test_fixes_the_caseload(self, clinic: Clinic, caseload: Caseload) -> None:
+        """BULK-1: what comes later is not part of it."""
+        records(clinic, "D-1", "D-2")
+        before = caseload.launch()
+        records(clinic, "D-3")
+
+        assert (before.state, before.counts) == (BulkState.RUNNING, {"waiting": 3})
+        assert caseload.launch() == before
+
+    def test_the_same_id_for_something_else_is_denied(self, clinic: Clinic, caseload: Caseload) -> None:
+        """MOVE-3."""
+        caseload.launch()
+
+        assert caseload.launch(options=Options(keep_copy=False)).denied == "MOVE-3/other_request"
+
+    def test_a_keyed_denial_stays_the_answer_and_another_does_not(
+        self, clinic: Clinic, caseload: Caseload
+    ) -> None:
+        """MOVE-3."""
+        changed = {"fingerprint": "0" * 64}
+        assert caseload.launch(**changed).denied == "BULK-2/changed"
+        assert caseload.launch().denied is None
+        other = Caseload(clinic)
+        assert other.launch(keyed=True, **changed).denied == "BULK-2/changed"
+
+        assert other.launch(keyed=True).denied == "BULK-2/changed"
+
+    def test_a_list_names_what_goes(self, clinic: Clinic, caseload: Caseload) -> None:
+        """BULK-1."""
+        records(clinic, "D-1", "D-2")
+        list_id, world = uuid4(), clinic.world
+        with clinic.database.write() as session:
+            chosen = [Listed(line=1, record="D-2")]
+            bulks.add_list(session, list_id, world.organization, world.coordinator, chosen, clinic.now)
+        result = caseload.launch(list_id=list_id)
+
+        assert result.counts == {"waiting": 1}
+
+    def test_a_list_of_somebody_else_is_none(self, clinic: Clinic, caseload: Caseload) -> None:
+        list_id, world = uuid4(), clinic.world
+        with clinic.database.write() as session:
+            bulks.add_list(session, list_id, world.organization, world.owner, [], clinic.now)
+
+        assert caseload.launch(list_id=list_id).denied == "bad_input/unknown_text"
+
+
+class TestAskedInItsName:
+    def test_what_it_asks_for_is_opened(self, clinic: Clinic, caseload: Caseload) -> None:
+        """BULK-3."""
+        caseload.launch()
+        [item] = caseload.waiting()
+
+        assert caseload.ask(item).state == "pending_acceptance"
+        assert caseload.waiting() == []
+        assert caseload.watch().counts == {"pending_acceptance": 1}
+
+    @pytest.mark.parametrize("other", ["transfer_id", "to", "purpose", "options", "by", "record_id"])
+    def test_anything_else_is_denied_and_leaves_no_transfer(
+        self, clinic: Clinic, caseload: Caseload, other: str
+    ) -> None:
+        """ELIG-6: nobody borrows a bulk's right to confidential records."""
+        [hidden] = records(clinic, "D-1", confidential=True)
+        caseload.launch(include_confidential_records=True)
+        item = next(found for found in caseload.waiting() if found.record_id == hidden)
+        differs: dict[str, Any] = {
+            "transfer_id": uuid4(),
+            "to": clinic.colleague(),
+            "purpose": Purpose.CONTINUITY,
+            "options": Options(include_confidential=True),
+            "by": clinic.world.new_owner,
+            "record_id": records(clinic, "D-2", confidential=True)[0],
+        }
+        result = caseload.ask(item, **{other: differs[other]})
+
+        assert (result.denied, result.state) == ("BULK-3/not_in_bulk", None)
+        assert clinic.rows("SELECT count(*) FROM transfers") == [(0,)]
+
+    @pytest.mark.parametrize(("command", "denied"), [("pause", "BULK-4/paused"), ("stop", "BULK-4/stopped")])
+    def test_nothing_is_asked_for_while_it_does_not_run(
+        self, clinic: Clinic, caseload: Caseload, command: str, denied: str
+    ) -> None:
+        """BULK-4: whatever was under way; no failed transfer is left, and the record may be asked for."""
+        caseload.launch()
+        [item] = caseload.waiting()
+        caseload.command(command)
+
+        assert (caseload.ask(item).denied, clinic.rows("SELECT count(*) FROM transfers")) == (denied, [(0,)])
+        assert clinic.ask() is not None
+
+    def test_a_denial_that_is_written_after_it_goes_on_leaves_no_failed_transfer(
+        self, clinic: Clinic, caseload: Caseload
+    ) -> None:
+        """BULK-3: between the denial and its line in the log somebody may have resumed."""
+        caseload.launch()
+        [item] = caseload.waiting()
+        world = clinic.world
+        request = clinic.request(
+            transfer_id=item.transfer_id,
+            by=world.coordinator,
+            to=item.to_id,
+            purpose=Purpose.DEPARTURE,
+            bulk_id=caseload.bulk_id,
+        )
+        with clinic.database.write() as session:
+            denials.write(session, Step.OPEN, request, Denied("BULK-4", "paused"), clinic.now)
+
+        assert clinic.rows("SELECT count(*) FROM transfers") == [(0,)]
+
+    def test_a_confidential_record_goes_only_where_it_was_included(
+        self, clinic: Clinic, caseload: Caseload
+    ) -> None:
+        """ELIG-6."""
+        [hidden] = records(clinic, "D-1", confidential=True)
+        caseload.launch(include_confidential_records=True)
+        item = next(found for found in caseload.waiting() if found.record_id == hidden)
+        assert caseload.ask(item).state == "pending_acceptance"
+
+        alone = clinic.open(clinic.request(by=clinic.world.coordinator, record_id=hidden))
+        assert alone.denied == "VIS-11/record"
+
+    def test_whoever_resumes_asks_from_then_on(self, clinic: Clinic, caseload: Caseload) -> None:
+        """ROLE-5."""
+        other = _coordinator(clinic)
+        caseload.launch()
+        [item] = caseload.waiting()
+        caseload.command("pause")
+        caseload.command("resume", by=other)
+
+        assert caseload.ask(item).denied == "BULK-3/not_in_bulk"
+        with clinic.database.write() as session:
+            bulks.mark(
+                session,
+                caseload.bulk_id,
+                item,
+                **bulks.another_attempt(caseload.bulk_id, item.record_id, item.attempt),
+            )
+        [again] = caseload.waiting()
+        assert caseload.ask(again, by=other).state == "pending_acceptance"
+
+
+class TestCommands:
+    def test_a_repeated_command_gets_its_first_answer(self, clinic: Clinic, caseload: Caseload) -> None:
+        """MOVE-3."""
+        caseload.launch()
+        command_id = uuid4()
+        assert caseload.command("pause", command_id=command_id).denied is None
+
+        assert caseload.command("pause", command_id=command_id).denied is None
+        assert caseload.command("pause").denied == "BULK-4/paused"
+
+    def test_nobody_but_a_coordinator_commands(self, clinic: Clinic, caseload: Caseload) -> None:
+        """ROLE-4."""
+        caseload.launch()
+        for who in (clinic.world.owner, clinic.world.administrator):
+            assert caseload.command("pause", by=who).denied == "ROLE-4/coordinator"
+
+    def test_another_organization_knows_of_none(self, clinic: Clinic, caseload: Caseload) -> None:
+        """VIS-8."""
+        caseload.launch()
+        with clinic.database.write() as session:
+            elsewhere = build.world(session)
+
+        assert caseload.command("pause", by=elsewhere.coordinator).denied == "VIS-11/bulk"
+
+    def test_a_retry_asks_again_for_what_ended_and_for_nothing_else(
+        self, clinic: Clinic, caseload: Caseload
+    ) -> None:
+        """BULK-4."""
+        records(clinic, "D-1")
+        caseload.launch()
+        first, second = caseload.waiting()
+        caseload.ask(first)
+        caseload.ask(second)
+        clinic.accept(first.transfer_id)
+        clinic.cancel(second.transfer_id, by=clinic.world.coordinator)
+        caseload.command("retry")
+        [again] = caseload.waiting()
+
+        assert (again.record_id, again.attempt) == (second.record_id, 2)
+        assert caseload.watch().state is BulkState.RUNNING
+
+
+class TestAnswers:
+    def give(self, clinic: Clinic, caseload: Caseload, answer: Answer, **more: Any) -> str | None:  # noqa: ANN401
+        fields: dict[str, Any] = {
+            "answer_id": uuid4(),
+            "bulk_id": caseload.bulk_id,
+            "actor_id": clinic.world.new_owner,
+            "answer": answer,
+        }
+        given = GiveAnswer(**(fields | more))
+        return BulkAnswers(clinic.database, "", in_flight=1).give(StepInput(what=given, at=clinic.now)).denied
+
+    def test_only_whom_it_has_asked_answers(self, clinic: Clinic, caseload: Caseload) -> None:
+        """BULK-5, VIS-11."""
+        caseload.launch()
+        assert self.give(clinic, caseload, Answer.ACCEPT) == "VIS-11/bulk"
+        caseload.ask(caseload.waiting()[0])
+
+        assert self.give(clinic, caseload, Answer.ACCEPT) is None
+        assert self.give(clinic, caseload, Answer.ACCEPT, actor_id=clinic.world.coordinator) == "VIS-11/bulk"
+
+    def test_a_refusal_needs_a_reason_of_ones_own(self, clinic: Clinic, caseload: Caseload) -> None:
+        """ST-2."""
+        caseload.launch()
+        caseload.ask(caseload.waiting()[0])
+        foreign = clinic.text(clinic.world.owner, TextKind.REASON)
+
+        assert self.give(clinic, caseload, Answer.REFUSE) == "ST-2"
+        assert self.give(clinic, caseload, Answer.REFUSE, reason_id=foreign) == "bad_input/unknown_text"
+
+
+def _coordinator(clinic: Clinic) -> UUID:
+    with clinic.database.write() as session:
+        return build.member(session, clinic.world.organization, Role.COORDINATOR)
