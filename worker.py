@@ -27,7 +27,7 @@ from engine.errors import EngineError, Unavailable
 from engine.records.database import Database
 from engine.settings import Settings
 from engine.temporal import search_attributes
-from engine.temporal.connection import TASK_QUEUE, connect
+from engine.temporal.connection import NOTICE_QUEUE, TASK_QUEUE, connect
 from engine.wiring import open_database, open_signer
 
 T = TypeVar("T")
@@ -73,16 +73,22 @@ async def _work(settings: Settings, database: Database) -> NoReturn:
     """Work until cancelled; a worker that is cancelled finishes its activities first."""
     await _patiently("database", lambda: asyncio.to_thread(database.check))
     client = await _patiently("temporal", lambda: _connected(settings))
-    worker = _worker(client, database, open_signer(settings, may_create=True), settings.bulk_in_flight)
-    running = asyncio.create_task(worker.run())
+    signer = open_signer(settings, may_create=True)
+    workers = (
+        _worker(client, database, signer, settings.bulk_in_flight),
+        _notice_worker(client, database, settings),
+    )
+    running = [asyncio.create_task(worker.run()) for worker in workers]
     following = asyncio.create_task(_follow_up(client))
     try:
-        await asyncio.shield(running)
+        # One that fails ends the other: the process is started again as a whole.
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        done.pop().result()
         raise AssertionError("a worker runs until it is told to stop")
     finally:
         following.cancel()
-        await worker.shutdown()
-        await asyncio.gather(running, following, return_exceptions=True)
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
+        await asyncio.gather(*running, following, return_exceptions=True)
 
 
 async def _connected(settings: Settings) -> Client:
@@ -105,10 +111,30 @@ def _worker(client: Client, database: Database, signer: Signer, bulk_in_flight: 
         max_concurrent_activities=_AT_ONCE,
         max_concurrent_local_activities=_AT_ONCE,
         graceful_shutdown_timeout=_GRACE,
-        # Named, because Temporal would otherwise compile and hash every module that is loaded, for seconds.
-        deployment_config=WorkerDeploymentConfig(
-            version=WorkerDeploymentVersion("passation", version("passation")), use_worker_versioning=False
-        ),
+        deployment_config=_deployment(),
+    )
+
+
+def _notice_worker(client: Client, database: Database, settings: Settings) -> Worker:
+    from engine.activities import registry as activities  # noqa: PLC0415
+    from engine.workflows import registry as workflows  # noqa: PLC0415
+
+    return Worker(
+        client,
+        task_queue=NOTICE_QUEUE,
+        workflows=workflows.OF_NOTICES,
+        activities=activities.of_notices(database, settings),
+        max_concurrent_activities=1,
+        max_cached_workflows=10,
+        graceful_shutdown_timeout=timedelta(0),
+        deployment_config=_deployment(),
+    )
+
+
+def _deployment() -> WorkerDeploymentConfig:
+    """Name this version, because Temporal would otherwise hash every module that is loaded, for seconds."""
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion("passation", version("passation")), use_worker_versioning=False
     )
 
 
@@ -119,6 +145,7 @@ async def _follow_up(client: Client) -> None:
     await _patiently("polling", lambda: _polling(client), retried=Exception)
     log.info("worker.started", task_queue=TASK_QUEUE, namespace=client.namespace, pid=os.getpid())
     await _patiently("schedules", lambda: registry.ensure_schedules(client, TASK_QUEUE), retried=Exception)
+    await _patiently("notices", lambda: registry.ensure_sender(client, NOTICE_QUEUE), retried=Exception)
 
 
 async def _polling(client: Client) -> None:

@@ -19,6 +19,8 @@ Thing = Literal[
     "left_behind",
     "opening",
     "restriction",
+    "call",
+    "mail",
     "bulk",
 ]
 Outage = Literal[

@@ -66,6 +66,14 @@ class Settings(BaseSettings):
     temporal_address: str | None = None
     #: Goes before TEMPORAL_NAMESPACE; Temporal's own default is "default".
     temporal_namespace: str | None = None
+    #: The mail server, such as ``smtp://user:password@host:587``; without one, mail goes to a folder.
+    smtp: SecretStr | None = None
+    #: The address that every message comes from, under the organization's name.
+    mail_from: str = "passation@localhost"
+    #: How many messages a mail server is given in a second at most.
+    mail_rate: float = Field(default=10.0, gt=0)
+    #: Where people open pages, such as ``https://passation.example``; without it messages have no links.
+    address: str | None = None
     #: The `temporal` command that runs the embedded server, where it is not the one on the PATH.
     temporal_cli: Path | None = None
     #: How many records of a bulk are being asked for at once; more is faster, but delays single ones.
@@ -110,6 +118,11 @@ class Settings(BaseSettings):
     def temporal_file(self) -> Path:
         """The embedded Temporal server's own store; it can be lost without losing a transfer."""
         return self.data / "temporal.db"
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where mail goes that no mail server is named for: one file a message."""
+        return self.data / "mail"
 
     @property
     def run_file(self) -> Path:

@@ -503,6 +503,34 @@ class StandingView(View):
     stuck: list[UUID]
 
 
+class TroubleView(View):
+    """A message that was given up or had to wait: to whom, since when, and why (NOTE-3)."""
+
+    id: UUID
+    #: ``None`` for a client, whose name is nobody's here.
+    member: str | None
+    state: str
+    trouble: str
+    smtp_code: int | None
+    attempts: int
+    since: datetime
+    #: ``None`` where it was given up.
+    next_at: datetime | None
+
+
+class CallView(View):
+    """A client whom somebody must call about an appointment that is cancelled (NOTE-2)."""
+
+    id: int
+    record_id: UUID
+    record_number: str
+    client: str
+    starts_at: datetime
+    why: str
+    #: Whether the record is the reader's own.
+    yours: bool
+
+
 class BulkPartView(View):
     """Somebody whom a bulk asks, and where their part of it stands."""
 

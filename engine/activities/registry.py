@@ -14,17 +14,23 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleSpec,
 )
+from temporalio.common import WorkflowIDConflictPolicy
 
 from engine.activities.bulk_answers import BulkAnswers
 from engine.activities.bulk_pages import BulkPages
 from engine.activities.bulk_steps import BulkSteps
 from engine.activities.destruction import Destroying
+from engine.activities.notices import Mailing, Sending
 from engine.activities.steps import Steps
 from engine.activities.sweep import Sweeping
 from engine.audit.keys import Signer
+from engine.mailserver import MailServer
 from engine.messages.destruction import DESTRUCTION_WORKFLOW, DestructionPage
+from engine.messages.notices import SENDER_ID, SENDER_WORKFLOW, Sent
 from engine.messages.sweep import SWEEP_WORKFLOW
+from engine.notices.post import FolderPost, Post, ServerPost
 from engine.records.database import Database
+from engine.settings import Settings
 
 SWEEP_EVERY: Final = timedelta(minutes=10)
 DESTROY_EVERY: Final = timedelta(days=1)
@@ -54,6 +60,21 @@ def activities(
     ]
 
 
+def of_notices(database: Database, settings: Settings) -> list[Callable[..., Any]]:
+    """Give the sender of notices, with the post that the settings name. Raises ``BadInput``."""
+    if settings.smtp is None:
+        post: Post = FolderPost(settings.mail_folder)
+    else:
+        post = ServerPost(MailServer.of_url(settings.smtp.get_secret_value()))
+    mailing = Mailing(
+        post=post,
+        sender=settings.mail_from,
+        rate=None if settings.smtp is None else settings.mail_rate,
+        address=None if settings.address is None else settings.address.rstrip("/"),
+    )
+    return [Sending(database, mailing).send]
+
+
 async def ensure_schedules(client: Client, task_queue: str) -> None:
     """Schedule what must be, where it is not, and sweep now: the worker has just come (back)."""
     sweep = ScheduleActionStartWorkflow(SWEEP_WORKFLOW, id="sweep", task_queue=task_queue)
@@ -63,6 +84,17 @@ async def ensure_schedules(client: Client, task_queue: str) -> None:
         DESTRUCTION_WORKFLOW, DestructionPage(), id="destruction", task_queue=task_queue
     )
     await _create(client, "destruction", destruction, DESTROY_EVERY, now=False)
+
+
+async def ensure_sender(client: Client, notice_queue: str) -> None:
+    """Start the sender of notices, where it does not run."""
+    await client.start_workflow(
+        SENDER_WORKFLOW,
+        Sent(),
+        id=SENDER_ID,
+        task_queue=notice_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+    )
 
 
 async def _create(

@@ -20,6 +20,7 @@ from engine.cli import (
     importing,
     invoice,
     item,
+    mail,
     member,
     note,
     operate,
@@ -61,6 +62,8 @@ _GROUPS: Final = {
     "receipt": receipt.app,
     "quarantine": quarantine.app,
     "destruction": quarantine.destruction,
+    "mail": mail.app,
+    "call": mail.calls,
 }
 
 

@@ -12,7 +12,7 @@ from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.cli.output import Page
-    from engine.states.choices import Role
+    from engine.states.choices import NoticePace, Role
     from engine.views import RoleView
 
 app = typer.Typer()
@@ -24,6 +24,9 @@ Last = Annotated[str, typer.Option("--last-name", metavar="TEXT")]
 RoleName = Annotated[Any, typer.Argument(metavar="ROLE", parser=one_of(roles))]
 Yes = Annotated[bool, typer.Option("--yes")]
 Accepts = Annotated[bool, typer.Option("--yes/--no", show_default=False)]
+
+
+_PACES = {"at_once": "done/notices_at_once", "daily": "done/notices_daily"}
 
 
 @command(app, "add")
@@ -62,6 +65,15 @@ def list_all(call: Call, actor: As) -> None:
     """List the members of the actor's organization."""
     members = call.desk.members(call.actor(actor))
     call.answer({"members": members}, lambda page: page.members(members))
+
+
+def _paces() -> "type[NoticePace]":
+    from engine.states.choices import NoticePace
+
+    return NoticePace
+
+
+Pace = Annotated[Any, typer.Argument(metavar="at-once|daily", parser=one_of(_paces))]
 
 
 @command(app, "deactivate")
@@ -136,6 +148,13 @@ def accepts(call: Call, *, actor: As, yes: Accepts) -> None:
     """Say for oneself whether one takes new records."""
     member = call.desk.set_accepts(call.actor(actor), accepts=yes)
     call.answer(member, lambda page: page.say("done/accepting" if yes else "done/not_accepting"))
+
+
+@command(app, "notices")
+def notices(call: Call, pace: Pace, actor: As) -> None:
+    """Choose for oneself how often messages come that need no action."""
+    call.desk.set_notices(call.actor(actor), pace)
+    call.answer({"notices": pace}, lambda page: page.say(_PACES[pace.value]))
 
 
 def _grant(call: Call, actor_id: UUID, email: str, role: "Role", *, yes: bool) -> None:

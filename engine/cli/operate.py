@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Ui = Annotated[bool, typer.Option("--ui/--no-ui")]
 Records = Annotated[int | None, typer.Option("--records", metavar="N", min=1)]
 FromFhir = Annotated[Path | None, typer.Option("--from-fhir", metavar="PATH")]
+Smtp = Annotated[str | None, typer.Option("--smtp", metavar="URL")]
 Keep = Annotated[bool, typer.Option("--keep")]
 _RESULTS: Final = {True: "word/ok", False: "word/problem", None: "word/unchecked"}
 
@@ -31,9 +32,16 @@ def register(app: typer.Typer) -> None:
     command(app, "doctor")(doctor)
 
 
-def dev(call: Call, ui: Ui = True) -> None:
+def dev(call: Call, ui: Ui = True, smtp: Smtp = None) -> None:
     """Run server, database and worker in one folder, until Ctrl-C."""
     from engine.cli.dev import run_dev
+
+    if smtp is not None:
+        from engine.mailserver import MailServer
+
+        MailServer.of_url(smtp)
+        # The worker is a process of its own, and reads its environment.
+        os.environ["PASSATION_SMTP"] = smtp
 
     def ready(stack: "DevStack") -> None:
         server = stack.server

@@ -21,6 +21,7 @@ TimeZone = Annotated[str, typer.Option("--time-zone", metavar="ZONE")]
 MaybeFirst = Annotated[str | None, typer.Option("--first-name", metavar="TEXT")]
 PolicyName = Annotated[str, typer.Argument(metavar="POLICY")]
 Values = Annotated[list[str], typer.Argument(metavar="VALUE...")]
+ReplyTo = Annotated[str, typer.Argument(metavar="ADDRESS")]
 Replace = Annotated[bool, typer.Option("--replace")]
 MaybeLast = Annotated[str | None, typer.Option("--last-name", metavar="TEXT")]
 
@@ -89,6 +90,16 @@ def set_policy(call: Call, name: PolicyName, values: Values, actor: As) -> None:
     """Change one policy; an administrator's command."""
     changed = call.desk.change_policy(call.actor(actor), name, values)
     call.answer(changed, lambda page: page.say("done/policy", policy=changed.name, value=changed.value))
+
+
+@command(app, "reply-to")
+def reply_to(call: Call, address: ReplyTo, actor: As) -> None:
+    """Say where clients' answers to our messages go; an administrator's command."""
+    chosen = None if address.strip().lower() in {"none", "aucune"} else address
+    call.desk.set_reply_to(call.actor(actor), chosen)
+    call.answer(
+        {"reply_to": chosen}, lambda page: page.say("done/reply_to" if chosen else "done/no_reply_to")
+    )
 
 
 def _names(email: str) -> tuple[str, str]:

@@ -94,8 +94,8 @@ class Page:
         return self._language
 
     def text(self, text: str) -> None:
-        """Print a sentence."""
-        self._console.print(Text(text), soft_wrap=True)
+        """Print a sentence, or a text as it was written."""
+        self._console.print(Text(_cleaned(text)), soft_wrap=True)
 
     def words(self, key: str, /, **params: str | int) -> str:
         """Give a label in the reader's language."""

@@ -11,6 +11,7 @@ from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
 from engine.desk.membership import MembersDesk
 from engine.desk.notes import NotesDesk
+from engine.desk.notices import NoticesDesk
 from engine.desk.openings import OpeningsDesk
 from engine.desk.people import PeopleDesk
 from engine.desk.proving import ProvingDesk
@@ -36,6 +37,7 @@ class Desk(
     QuarantineDesk,
     OpeningsDesk,
     ImportDesk,
+    NoticesDesk,
     ProvingDesk,
     BulkPreviewDesk,
     BulksDesk,

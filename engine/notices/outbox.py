@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import insert, literal, select, true
@@ -44,6 +44,19 @@ class NoticeKind(StrEnum):
     APPOINTMENT_CANCELLED = "appointment_cancelled"
     BULK_PAUSED = "bulk_paused"
     BULK_FINISHED = "bulk_finished"
+
+
+#: What asks somebody to act: it is told at once, whatever they chose (NOTE-1).
+NEEDS_ACTION: Final = frozenset(
+    {
+        NoticeKind.ASKED,
+        NoticeKind.REMINDER,
+        NoticeKind.NEEDS_YOU,
+        NoticeKind.EMERGENCY,
+        NoticeKind.LOST_ELIGIBILITY,
+        NoticeKind.NAME_COORDINATOR,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

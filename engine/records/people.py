@@ -109,7 +109,7 @@ def add_member(  # noqa: PLR0913 - who a member is
     now: datetime,
 ) -> UUID:
     """Write a member with their roles. Raises ``BadInput``."""
-    email = _email(email)
+    email = address_of(email)
     _check_language(language)
     if session.scalar(
         select(exists().where(Member.organization_id == organization_id, Member.email == email))
@@ -196,7 +196,7 @@ def add_client(
             id=client_id,
             organization_id=organization_id,
             name=line_of(name, "client"),
-            email=None if email is None else _email(email),
+            email=None if email is None else address_of(email),
             language=language,
             created_at=now,
         )
@@ -291,7 +291,8 @@ def restrictions_of(session: Session, record_id: UUID) -> Sequence[tuple[Restric
     return [(restriction, name) for restriction, name in rows]
 
 
-def _email(email: str) -> str:
+def address_of(email: str) -> str:
+    """Give an address as it is stored. Raises ``BadInput``."""
     email = email.strip().lower()
     name, at, domain = email.partition("@")
     if not (name and at and domain) or any(character.isspace() for character in email):

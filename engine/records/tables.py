@@ -29,7 +29,15 @@ from engine.records.types import Flag, Id, Instant, Word
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus
 from engine.states.bulk import Answer, BulkState, Scope
-from engine.states.choices import BasisForm, Purpose, RawDataChoice, RestorationCause, Role, ShareLevel
+from engine.states.choices import (
+    BasisForm,
+    NoticePace,
+    Purpose,
+    RawDataChoice,
+    RestorationCause,
+    Role,
+    ShareLevel,
+)
 from engine.states.transfer import OPEN_STATES, TransferState
 
 
@@ -99,6 +107,32 @@ class Became(StrEnum):
     RESTRICTION = "restriction"
 
 
+class DeliveryState(StrEnum):
+    """What has become of a message: the last two are final."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class DeliveryTrouble(StrEnum):
+    """Why a message is not delivered yet, or never will be."""
+
+    #: The mail server cannot be reached, hangs, speaks no TLS, or does not know us: every message waits.
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    CREDENTIALS = "credentials"
+    SENDER_REFUSED = "sender_refused"
+    #: The server asks us to come back with this one.
+    LATER = "later"
+    #: For good.
+    REFUSED = "refused"
+    NO_ADDRESS = "no_address"
+    INACTIVE = "inactive"
+    UNEXPECTED = "unexpected"
+
+
 class Side(StrEnum):
     """On which side of a hand-over an event stands (AUD-1)."""
 
@@ -145,6 +179,9 @@ class Base(DeclarativeBase):
         BasisForm: Word(BasisForm),
         StuckCause: Word(StuckCause),
         Side: Word(Side),
+        DeliveryState: Word(DeliveryState),
+        DeliveryTrouble: Word(DeliveryTrouble),
+        NoticePace: Word(NoticePace),
         DestroyedBy: Word(DestroyedBy),
         RestorationCause: Word(RestorationCause),
         Became: Word(Became),
@@ -168,6 +205,8 @@ class Organization(Base):
     language: Mapped[str]
     time_zone: Mapped[str]
     created_at: Mapped[datetime]
+    #: Where clients' answers to our messages go.
+    reply_to: Mapped[str | None]
 
 
 class Policy(Base):
@@ -217,6 +256,8 @@ class Member(Base):
     active: Mapped[bool]
     accepts_records: Mapped[bool]
     created_at: Mapped[datetime]
+    #: How often messages come that need no action (NOTE-1).
+    notices: Mapped[NoticePace] = mapped_column(server_default=text("'at_once'"))
 
 
 class MemberRole(Base):
@@ -841,8 +882,11 @@ class Notice(Base):
         UniqueConstraint("cause_id", "kind", "recipient_id", "subject_id"),
         CheckConstraint("(member_id IS NULL) <> (client_id IS NULL)", name="one_recipient"),
         Index(None, "transfer_id"),
+        Index("ix_outbox_unplanned", "id", sqlite_where=text("delivery_id IS NULL"),
+              postgresql_where=text("delivery_id IS NULL")),
+        Index(None, "delivery_id"),
         _STRICT,
-    )
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
@@ -859,6 +903,51 @@ class Notice(Base):
     sequence: Mapped[int | None]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    #: The message that carries it; none yet before the sender has seen it. (SQLite adds no foreign key.)
+    delivery_id: Mapped[UUID | None]
+
+
+class Delivery(Base):
+    """One message to one person, made of one notice or of several; sent at least once (NOTE-3)."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        CheckConstraint("(member_id IS NULL) <> (client_id IS NULL)", name="one_recipient"),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_when"),
+        _words("state", DeliveryState),
+        _words("trouble", DeliveryTrouble),
+        Index(None, "state", "due_at"),
+        Index(None, "member_id", "topic"),
+        _STRICT,
+    )
+
+    #: Also the message's identity for mail servers: a repeat is the same message.
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    member_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    client_id: Mapped[UUID | None] = mapped_column(ForeignKey("clients.id"))
+    #: What its notices have in common: a cause, a bulk, a day.
+    topic: Mapped[str]
+    state: Mapped[DeliveryState]
+    attempts: Mapped[int]
+    due_at: Mapped[datetime]
+    #: Until then a sender has it in hand.
+    claimed_until: Mapped[datetime | None]
+    trouble: Mapped[DeliveryTrouble | None]
+    smtp_code: Mapped[int | None]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+
+class PhoneCall(Base):
+    """Somebody told a client by telephone what a message could not, or not in time; never changed."""
+
+    __tablename__ = "calls"
+
+    notice_id: Mapped[int] = mapped_column(ForeignKey("outbox.id"), primary_key=True, autoincrement=False)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    by_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    at: Mapped[datetime]
 
 
 class Imported(Base):

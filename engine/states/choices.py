@@ -77,6 +77,13 @@ class RestorationCause(StrEnum):
     MISTAKE = "mistake"
 
 
+class NoticePace(StrEnum):
+    """How often a member hears of what needs no action; what needs one comes at once (NOTE-1)."""
+
+    AT_ONCE = "at_once"
+    DAILY = "daily"
+
+
 class ShareLevel(StrEnum):
     """What a collaborator may do on a shared record."""
 

@@ -16,6 +16,7 @@ from engine.settings import Settings
 from engine.temporal.plugin import PassationPlugin
 
 TASK_QUEUE: Final = "passation-transfers"
+NOTICE_QUEUE: Final = "passation-notices"
 
 _PATIENCE = 3.0
 _OUTAGES: Final = {

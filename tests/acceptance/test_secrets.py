@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -29,7 +31,7 @@ from engine.temporal.connection import TASK_QUEUE
 from engine.views import TransferView
 from tests.acceptance.command import Cli
 from tests.acceptance.kills.clinic import Clinic
-from tests.acceptance.kills.running import our_environment
+from tests.acceptance.kills.running import our_environment, until
 from tests.acceptance.kills.supervisor import supervised
 from tests.checker.checking import check
 
@@ -352,6 +354,7 @@ async def test_nothing_that_people_wrote_leaves_the_database(
             "log of the service": caplog.text.encode(),
             **{f"{file.name}, in use": file.read_bytes() for file in beside_the_database(settings)},
         }
+        await until(lambda: not unsent(scene), "every message")
         scene.clinic.close()
         supervisor.send_signal(signal.SIGTERM)
         stdout, stderr = supervisor.communicate(timeout=60)
@@ -359,6 +362,8 @@ async def test_nothing_that_people_wrote_leaves_the_database(
     told |= {"stdout of the supervisor": stdout.encode(), "stderr of the supervisor": stderr.encode()}
 
     assert {name: found for name, content in told.items() if (found := spilled(content))} == {}
+
+    check_mails(settings)
 
     # It could have failed: the secrets are there, and what may leave was found where it went.
     database = b"".join(file.read_bytes() for file in settings.data.glob(f"{settings.database_file.name}*"))
@@ -374,10 +379,32 @@ async def test_nothing_that_people_wrote_leaves_the_database(
     assert check(settings.database_file) == []
 
 
+def unsent(scene: Scene) -> list[Any]:
+    """Give the notices that have not reached the mail folder."""
+    return list(scene.clinic.select("SELECT id FROM outbox WHERE sent_at IS NULL"))
+
+
+def check_mails(settings: Settings) -> None:
+    """A mail names its reader, colleagues and the organization; of a record nothing (NOTE-1, NOTE-2)."""
+    letters = [
+        message_from_bytes(file.read_bytes(), policy=default) for file in settings.mail_folder.glob("*.eml")
+    ]
+    assert len(letters) > len(FLOWS)
+    for letter in letters:
+        parts = [str(part.get_content()) for part in letter.walk() if not part.is_multipart()]
+        found = {*spilled("\n".join([*map(str, letter.values()), *parts]).encode())}
+        to_client = any(part.get_content_type() == "text/calendar" for part in letter.walk())
+        named = {"client_name", "client_email"} if to_client else {"first_name", "last_name", "member_email"}
+        assert found <= {"organization", *named}, letter["Subject"]
+        assert found & named
+
+
 def beside_the_database(settings: Settings) -> list[Path]:
     """Give every file of the folder that is not the application's database."""
     files = [
-        file for file in settings.data.iterdir() if not file.name.startswith(settings.database_file.name)
+        file
+        for file in settings.data.iterdir()
+        if file.is_file() and not file.name.startswith(settings.database_file.name)
     ]
     assert {"server.log", "temporal.db", "worker.log"} <= {file.name for file in files}
     return files

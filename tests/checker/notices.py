@@ -242,3 +242,35 @@ def kind_and_recipient_do_not_match(db: sqlite3.Connection) -> Rows:
                     AND subject_id IN (SELECT id FROM bulks))
                 AND kind NOT IN ('role_granted', 'role_revoked', 'name_coordinator'))
     """)
+
+
+@rule("NOTE-3")
+def delivered_otherwise_than_told(db: sqlite3.Connection) -> Rows:
+    """A message goes to whom its notices are for, and they are sent when it is; none is empty."""
+    return db.execute("""
+        SELECT 'without message', o.id FROM outbox o
+        WHERE o.delivery_id IS NOT NULL AND o.delivery_id NOT IN (SELECT id FROM deliveries)
+        UNION ALL
+        SELECT 'sent unsent', o.id FROM outbox o LEFT JOIN deliveries d ON d.id = o.delivery_id
+        WHERE (o.sent_at IS NOT NULL) <> coalesce(d.state = 'sent', 0) OR o.sent_at <> d.sent_at
+        UNION ALL
+        SELECT 'another reader', o.id FROM outbox o JOIN deliveries d ON d.id = o.delivery_id
+        WHERE coalesce(o.member_id, o.client_id) <> coalesce(d.member_id, d.client_id)
+            OR o.organization_id <> d.organization_id
+        UNION ALL
+        SELECT 'empty', d.id FROM deliveries d
+        WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.delivery_id = d.id)
+        UNION ALL
+        SELECT 'given up for nothing', d.id FROM deliveries d WHERE d.state = 'failed' AND d.trouble IS NULL
+    """)
+
+
+@rule("NOTE-2")
+def called_about_nothing(db: sqlite3.Connection) -> Rows:
+    """Whoever was called is the client of a cancelled appointment, and the call is in the log."""
+    return db.execute("""
+        SELECT c.notice_id, c.by_id FROM calls c LEFT JOIN outbox o ON o.id = c.notice_id
+        WHERE o.kind IS NOT 'appointment_cancelled' OR o.organization_id <> c.organization_id
+            OR NOT EXISTS (SELECT 1 FROM events e WHERE e.action = 'client.called'
+                AND e.outcome = 'allowed' AND e.actor_id = c.by_id)
+    """)

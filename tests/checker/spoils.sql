@@ -156,7 +156,7 @@ UPDATE events SET rule = (SELECT name FROM documents LIMIT 1) WHERE transfer_id 
 DELETE FROM outbox WHERE kind = 'refused';
 -- told_of_their_own_act
 INSERT INTO outbox SELECT 99999, organization_id, 'accepted', command_id, transfer_id, actor_id, actor_id, NULL,
-    transfer_id, NULL, at, NULL FROM events WHERE action = 'transfer.accept' AND transfer_id = :accepted;
+    transfer_id, NULL, at, NULL, NULL FROM events WHERE action = 'transfer.accept' AND transfer_id = :accepted;
 -- nobody_was_asked_to_decide
 DELETE FROM outbox WHERE kind = 'needs_you';
 -- emergency_not_logged_or_told: untold
@@ -264,6 +264,14 @@ UPDATE transfers SET asked_by_id = :stranger WHERE id = :accepted;
 -- did_not_rejoin
 DELETE FROM rejoined;
 
+-- delivered_otherwise_than_told: without message
+UPDATE outbox SET delivery_id = 'other' WHERE id = (SELECT min(id) FROM outbox WHERE sent_at IS NULL);
+-- delivered_otherwise_than_told: sent unsent
+UPDATE outbox SET sent_at = NULL WHERE sent_at IS NOT NULL;
+-- delivered_otherwise_than_told: another reader
+UPDATE deliveries SET member_id = :stranger WHERE member_id IS NOT NULL;
+-- called_about_nothing
+UPDATE calls SET by_id = :stranger;
 -- caseload_is_not_whole
 DELETE FROM bulk_items WHERE bulk_id = :bulk AND position = 0;
 -- asked_otherwise_than_the_bulk_says

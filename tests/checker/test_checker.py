@@ -21,8 +21,9 @@ from engine.fhir.importing import import_fhir
 from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook
 from engine.messages.bulk_answer import GiveAnswer
 from engine.messages.transfer import StepInput
+from engine.notices import deliveries
 from engine.records import bulk_answers, bulks, destruction
-from engine.records.tables import NoteState
+from engine.records.tables import DeliveryTrouble, NoteState
 from engine.states.bulk import Answer
 from engine.states.choices import Options, Purpose, RawDataChoice, RestorationCause, Role, ShareLevel
 from tests import build
@@ -121,7 +122,6 @@ def right(
     )
     ids |= _opened(clinic)
     _lose(clinic, ids)
-    _step_in(clinic, ids)
     ids["bulk"] = _bulk(clinic)
     _name(clinic, ids)
     ids["pending"] = clinic.ask()
@@ -129,6 +129,7 @@ def right(
     clinic.ask(record_id=frozen.record)
     Desk(database).open_emergency(frozen.collaborator, frozen.record, "Crise de nuit")
     ids["lowered"] = _write(clinic)
+    _send(clinic)
     ((note, sha256),) = clinic.rows(
         "SELECT item_id, sha256 FROM notes WHERE holding_id = :id AND state = 'signed'"
         " AND author_only = false LIMIT 1",
@@ -140,6 +141,20 @@ def right(
     return Right(
         place.file(), {name: str(found) for name, found in (ids | {"note": note, "sha256": sha256}).items()}
     )
+
+
+def _send(clinic: Clinic) -> None:
+    """Send some messages, give one up, and call a client."""
+    now = clinic.now
+    with clinic.database.write() as session:
+        deliveries.plan(session, now, limit=20)
+        first, *others = deliveries.claim(session, now, limit=10)
+        deliveries.failed(session, first, DeliveryTrouble.REFUSED, 550)
+        deliveries.sent(session, others, now)
+    clinic.change("UPDATE clients SET email = NULL")
+    desk = Desk(clinic.database)
+    call, *_ = desk.calls(clinic.world.coordinator)
+    desk.called(clinic.world.coordinator, call.id)
 
 
 def _bulk(clinic: Clinic) -> UUID:
@@ -301,6 +316,7 @@ def _lose(clinic: Clinic, ids: dict[str, UUID]) -> None:
     )
     desk.unrestrict(clinic.world.owner, clinic.world.record, entry.id)
     clinic.cancel(ids["lost"])
+    _step_in(clinic, ids)
 
 
 def _name(clinic: Clinic, ids: dict[str, UUID]) -> None:

@@ -35,6 +35,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 _STAND_INS: Final = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)"), "2026-11-30T15:00:00Z"),
     (re.compile(r"(?<![\w/.-])20[23]\d-\d\d-\d\d(?![\w-])"), "2026-11-30"),
+    (re.compile(r"(?<!\d)20\d{6}T\d{6}Z"), "20261130T150000Z"),
     (re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----"), "-----BEGIN PUBLIC KEY-----…"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:7233"),
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])"), "e3b0c442…"),

@@ -17,7 +17,7 @@ from engine.records.database import Database
 from engine.records.enriching import Overlay
 from engine.records.importing import Parcel
 from engine.rules.content import ContentClass
-from engine.states.choices import Options, Purpose, RestorationCause, Role, ShareLevel
+from engine.states.choices import NoticePace, Options, Purpose, RestorationCause, Role, ShareLevel
 from engine.views import BulkLineView, HoldView, RecordView, TransferView
 from tests.permissions.cast import PENDING, STATES, Cast, Target
 from tests.permissions.nearby import Nearby
@@ -497,6 +497,9 @@ DOORS: Final[Mapping[str, Door]] = {
     "member accepts": _by_role(("set_accepts",), lambda d, who: d.desk.set_accepts(who, accepts=False)),
     "import fhir · enrich": _by_role(("enrich_patient",), _enrich),
     "import fhir": _by_role(("check_import", "check_import_owners", "imported", "import_patient"), _import),
+    "member notices": _by_role(("set_notices",), lambda d, who: d.desk.set_notices(who, NoticePace.DAILY)),
+    "org reply-to": _by_role(("set_reply_to",), lambda d, who: d.desk.set_reply_to(who, "a@b.example")),
+    "mail troubles": _by_role(("mail_troubles",), lambda d, who: d.desk.mail_troubles(who)),
     "destruction preview": _by_role(
         ("destruction_forecast",), lambda d, who: d.desk.destruction_forecast(who)
     ),
@@ -515,6 +518,10 @@ NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "doctor": "looks after the machine: versions, files, connections; ids of transfers alone",
     "reconcile": "brings rows and workflows together; nobody acts, and nothing is decided",
     "org create": "makes an organization with its first member, where nobody is a member yet",
+    "mail list": "reads a folder of this machine, where mail goes that no server is named for; nobody acts",
+    "mail show": "the same folder",
+    "call list": "names clients of one's own or institutional records; tests/integration/notices asks",
+    "call done": "the same list, for which a call is there or not found",
     "receipt verify": "verifies files with a public key; nobody acts",
     "audit verify": "walks every chain of the machine and counts lines; nobody acts",
     "bulk start": _CASELOAD,
@@ -533,6 +540,8 @@ NOT_IN_TABLE: Final[Mapping[str, str]] = {
 NO_COMMAND: Final[Mapping[str, str]] = {
     "create_organization": "`org create`",
     "verify_log": "`audit verify`",
+    "calls": "`call list`",
+    "called": "`call done`",
     "check_given": "`audit verify`",
     "check_receipt": "`receipt verify --deep`",
     "key_standing": "`doctor`",

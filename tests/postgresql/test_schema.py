@@ -366,8 +366,19 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         "INSERT INTO askings (transfer_id, version, member_id, asked_at, respond_by, answer, ended_at)"
         " SELECT id, 1, to_id, now(), now(), 'refused', now() FROM transfers"
     )
+    sql.unguarded(
+        "INSERT INTO deliveries (id, organization_id, member_id, topic, state, attempts, due_at, created_at,"
+        " sent_at) SELECT gen_random_uuid(), organization_id, to_id, 't', 'sent', 1, now(), now(), now()"
+        " FROM transfers"
+    )
+    sql.unguarded(
+        "INSERT INTO calls (notice_id, organization_id, by_id, at)"
+        " SELECT 1, organization_id, to_id, now() FROM transfers LIMIT 1"
+    )
     for table, rule, change in (
         ("askings", "OVR-1", "answer = 'expired'"),
+        ("deliveries", "NOTE-3", "state = 'waiting', sent_at = NULL"),
+        ("calls", "NOTE-2", "at = now()"),
         ("emergencies", "VIS-4", "reason = 'another'"),
         ("seals", "AUD-4", "annex = NOT annex"),
         ("receipts", "AUD-4", "lines = lines + 1"),

@@ -16,7 +16,9 @@ from engine.catalogue import LANGUAGES, errors, label, labels, sentence
 from engine.cli.app import build
 from engine.cli.output import OUTCOMES
 from engine.errors import BadInput, Denied, EngineError, NotFound, Outage, Thing, Unavailable
-from engine.records.tables import AppointmentState, NoteState, StuckCause
+from engine.notices.calls import WhyCall
+from engine.notices.outbox import NoticeKind
+from engine.records.tables import AppointmentState, DeliveryTrouble, NoteState, StuckCause
 from engine.rules.bulk import RefusedRecipient
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
@@ -220,6 +222,11 @@ class TestLabels:
             ("need", Need),
             ("item_state", NoteState),
             ("item_state", AppointmentState),
+            ("mail", NoticeKind),
+            ("mail_next", NoticeKind),
+            ("mail_subject", NoticeKind),
+            ("trouble", DeliveryTrouble),
+            ("call", WhyCall),
         ],
     )
     def test_every_word_of_a_vocabulary_has_one(self, group: str, words: Iterable[str]) -> None:
