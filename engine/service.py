@@ -9,15 +9,15 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy.orm import Session
 from temporalio.client import Client
 
-from engine.activities import decisions, denials, sweep
-from engine.activities.decisions import Judged
+from engine.activities import accepting, denials, leaving, opening, stepping_in, sweep, waiting
+from engine.activities.deciding import Judged
 from engine.bulk_service import BulkService
 from engine.desk.base import patiently
 from engine.desk.desk import Desk
@@ -27,7 +27,10 @@ from engine.messages.transfer import (
     Accept,
     Cancel,
     Command,
+    Extend,
+    Impose,
     Narrow,
+    Reassign,
     Refuse,
     Step,
     StepResult,
@@ -35,6 +38,7 @@ from engine.messages.transfer import (
 )
 from engine.records import facts, transfers
 from engine.records.tables import TextKind
+from engine.rules.deadline import end_of
 from engine.rules.transfers import told_to_new_owner
 from engine.states.choices import Basis, BasisForm, Options, Purpose
 from engine.temporal import commands
@@ -79,7 +83,7 @@ class Service:
         #: Transfers of a caseload.
         self.bulks = BulkService(desk, self._server, task_queue=task_queue, os_uid=os_uid, patience=patience)
 
-    async def request(
+    async def request(  # noqa: PLR0913 - what a request says
         self,
         actor_id: UUID,
         record_id: UUID,
@@ -89,6 +93,8 @@ class Service:
         options: Options | None = None,
         basis: Basis | tuple[BasisForm, str] | None = None,
         message: str | None = None,
+        reason: str | None = None,
+        insist: bool = False,
         key: str | None = None,
     ) -> TransferView:
         """Ask a practitioner to take over a record (ELIG-1 to ELIG-9); it freezes until the answer."""
@@ -99,13 +105,16 @@ class Service:
         )
         basis_id = uuid5(request.transfer_id, "basis") if basis else None
         message_id = uuid5(request.transfer_id, "message") if message else None
-        judged = request.model_copy(update={"basis_id": basis_id})
-        await self._quick(Step.OPEN, judged, decisions.judge_request, keyed=key is not None)
+        reason_id = uuid5(request.transfer_id, "reason") if reason else None
+        judged = request.model_copy(update={"basis_id": basis_id, "insist": insist, "reason_id": reason_id})
+        await self._quick(Step.OPEN, judged, opening.judge_request, keyed=key is not None)
         client = await self._server()
         if basis_id is not None and basis is not None:
             await asyncio.to_thread(self.desk.write_basis, actor_id, basis_id, Basis(*basis))
         if message_id is not None and message is not None:
             await self._write_text(actor_id, message_id, TextKind.MESSAGE, message)
+        if reason_id is not None and reason is not None:
+            await self._write_text(actor_id, reason_id, TextKind.REASON, reason)
         request = judged.model_copy(update={"message_id": message_id})
         await self._send(client, REQUEST, request, f"request/{request.transfer_id}", request)
         return await self.show(actor_id, request.transfer_id)
@@ -115,7 +124,7 @@ class Service:
     ) -> TransferView:
         """Take over the record (ST-T/accept): the decision and the hand-over are one transaction."""
         command = Accept(**await self._command(actor_id, transfer_id, seen_version, key))
-        return await self._decide(Step.ACCEPT, command, decisions.judge_accept, keyed=key is not None)
+        return await self._decide(Step.ACCEPT, command, accepting.judge_accept, keyed=key is not None)
 
     async def refuse(
         self,
@@ -130,7 +139,7 @@ class Service:
         fields = await self._command(actor_id, transfer_id, seen_version, key)
         command = Refuse(**fields, reason_id=uuid5(fields["command_id"], "reason"))
         await self._write_text(actor_id, command.reason_id, TextKind.REASON, reason)
-        return await self._decide(Step.REFUSE, command, decisions.judge_refuse, keyed=key is not None)
+        return await self._decide(Step.REFUSE, command, leaving.judge_refuse, keyed=key is not None)
 
     async def cancel(
         self,
@@ -147,7 +156,7 @@ class Service:
         if reason_id is not None and reason is not None:
             await self._write_text(actor_id, reason_id, TextKind.REASON, reason)
         command = Cancel(**fields, reason_id=reason_id)
-        return await self._decide(Step.CANCEL, command, decisions.judge_cancel, keyed=key is not None)
+        return await self._decide(Step.CANCEL, command, leaving.judge_cancel, keyed=key is not None)
 
     async def narrow(
         self,
@@ -160,7 +169,64 @@ class Service:
     ) -> TransferView:
         """Move less than was asked, never more (MOVE-1)."""
         command = Narrow(**await self._command(actor_id, transfer_id, seen_version, key), options=options)
-        return await self._decide(Step.NARROW, command, decisions.judge_narrow, keyed=key is not None)
+        return await self._decide(Step.NARROW, command, waiting.judge_narrow, keyed=key is not None)
+
+    async def reassign(  # noqa: PLR0913 - what a reassignment says
+        self,
+        actor_id: UUID,
+        transfer_id: UUID,
+        to_id: UUID,
+        *,
+        reason: str,
+        basis: Basis | None = None,
+        insist: bool = False,
+        withhold_raw_data: bool = False,
+        seen_version: int | None = None,
+        key: str | None = None,
+    ) -> TransferView:
+        """Ask somebody else, as a coordinator (ST-T/reassign); a pending transfer is overridden (OVR-1)."""
+        fields = await self._command(actor_id, transfer_id, seen_version, key)
+        texts = await self._write_reason_and_basis(fields, reason, basis)
+        command = Reassign(**fields, **texts, to_id=to_id, insist=insist, withhold_raw_data=withhold_raw_data)
+        return await self._decide(Step.REASSIGN, command, stepping_in.judge_reassign, keyed=key is not None)
+
+    async def impose(  # noqa: PLR0913 - what an imposition says
+        self,
+        actor_id: UUID,
+        transfer_id: UUID,
+        to_id: UUID | None = None,
+        *,
+        reason: str,
+        basis: Basis | None = None,
+        insist: bool = False,
+        withhold_raw_data: bool = False,
+        seen_version: int | None = None,
+        key: str | None = None,
+    ) -> TransferView:
+        """Hand the record over in the new owner's place, as a coordinator (ST-T/impose, OVR-1)."""
+        fields = await self._command(actor_id, transfer_id, seen_version, key)
+        texts = await self._write_reason_and_basis(fields, reason, basis)
+        command = Impose(**fields, **texts, to_id=to_id, insist=insist, withhold_raw_data=withhold_raw_data)
+        return await self._decide(Step.IMPOSE, command, stepping_in.judge_impose, keyed=key is not None)
+
+    async def extend(
+        self,
+        actor_id: UUID,
+        transfer_id: UUID,
+        until: date,
+        *,
+        reason: str | None = None,
+        seen_version: int | None = None,
+        key: str | None = None,
+    ) -> TransferView:
+        """Give the one who is asked time until the end of a day there, as a coordinator (ST-3)."""
+        fields = await self._command(actor_id, transfer_id, seen_version, key)
+        texts: dict[str, Any] = {}
+        if reason is not None:
+            texts = await self._write_reason_and_basis(fields, reason, None)
+        respond_by = await self._in_thread(lambda session: _end_of(session, actor_id, until))
+        command = Extend(**fields, **texts, respond_by=respond_by)
+        return await self._decide(Step.EXTEND, command, waiting.judge_extend, keyed=key is not None)
 
     async def show(self, actor_id: UUID, transfer_id: UUID) -> TransferView:
         """Show a transfer to somebody who may know of it."""
@@ -281,6 +347,18 @@ class Service:
             "os_uid": self._os_uid,
         }
 
+    async def _write_reason_and_basis(
+        self, fields: dict[str, Any], reason: str, basis: Basis | None
+    ) -> dict[str, Any]:
+        """Write the texts of a command; they travel as their ids (ST-2)."""
+        actor_id, command_id = fields["actor_id"], fields["command_id"]
+        texts = {"reason_id": uuid5(command_id, "reason")}
+        await self._write_text(actor_id, texts["reason_id"], TextKind.REASON, reason)
+        if basis is not None:
+            texts["basis_id"] = uuid5(command_id, "basis")
+            await asyncio.to_thread(self.desk.write_basis, actor_id, texts["basis_id"], basis)
+        return texts
+
     async def _write_text(self, actor_id: UUID, text_id: UUID, kind: TextKind, body: str) -> None:
         await asyncio.to_thread(self.desk.write_text, actor_id, text_id, kind, body)
 
@@ -295,6 +373,13 @@ class Service:
                 return read(session)
 
         return await asyncio.to_thread(patiently, run, self._patience)
+
+
+def _end_of(session: Session, actor_id: UUID, day: date) -> datetime:
+    actor = facts.member(session, actor_id)
+    if actor is None:
+        raise NotFound("member")
+    return end_of(day, facts.schedule(session, actor.organization_id).time_zone).astimezone(UTC)
 
 
 def _same_request(*said: object) -> str:

@@ -321,6 +321,10 @@ class TransferView(View):
     owner: str | None = None
     new_owner: str | None = None
     asked_by: str | None = None
+    #: The coordinator who chose who is asked now, in place of somebody else (OVR-1).
+    reassigned_by: str | None = None
+    #: The coordinator who decided in place of the new owner: never an acceptance of theirs (OVR-1).
+    imposed_by: str | None = None
     options: Options | None = None
     asked_at: datetime
     respond_by: datetime | None = None

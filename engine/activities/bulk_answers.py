@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from engine.activities import killpoints, sweep
-from engine.activities.decisions import check_text
+from engine.activities.deciding import check_text
 from engine.activities.few_at_once import few_at_once
 from engine.activities.killpoints import When
 from engine.audit import log

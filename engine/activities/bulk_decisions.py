@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 import rfc8785
 from sqlalchemy.orm import Session
 
-from engine.activities.decisions import ENGINE, check_text
+from engine.activities.deciding import ENGINE, check_text
 from engine.audit import log
 from engine.errors import BadInput, Denied, EngineError, NotFound
 from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook, BulkStep, BulkStop, launch_command

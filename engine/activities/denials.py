@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from engine.activities import decisions, in_bulk
+from engine.activities import in_bulk, opening
 from engine.audit import log
 from engine.errors import Denied, EngineError, NotFound
 from engine.messages.transfer import Command, Step, TransferRequest, Wake
@@ -25,12 +25,12 @@ What = TransferRequest | Command | Wake
 def earlier_line(session: Session, step: Step, what: What) -> Event | None:
     """Find what this very command has left, so that it is answered as it was the first time (MOVE-3)."""
     if isinstance(what, TransferRequest):
-        line = log.outcome_of(session, decisions.request_command(what.transfer_id), Step.OPEN)
+        line = log.outcome_of(session, opening.request_command(what.transfer_id), Step.OPEN)
         # An allowed request has its row, which says more than the line does.
         if line is None or line.outcome == log.Result.ALLOWED:
             return None
         if (line.actor_id, line.record_id, line.subject_id) != (what.actor_id, what.record_id, what.to_id):
-            raise decisions.other_request(session, what)
+            raise opening.other_request(session, what)
         return line
     return log.outcome_of(session, what.command_id, step) if isinstance(what, Command) else None
 
@@ -110,16 +110,16 @@ def _request(
             role = rules.asking_role(actor, record, confidential_in_bulk=confidential)
         if record is not None and known and row and facts.transfer(session, request.transfer_id) is None:
             state = advance(TransferState.REQUESTED, TransferTrigger.REJECT, Facts(rules_pass=False))
-            decisions.add_row(session, request, record, role, state, at, failed_rule=denial.key)
+            opening.add_row(session, request, record, role, state, at, failed_rule=denial.key)
             cause = outbox.Cause(actor.organization_id, request.transfer_id, command_id, at)
             outbox.tell(session, NoticeKind.FAILED, [actor.id], cause, but=None)
-    entry = decisions.request_entry(request, actor, role, at, state=state, rule=denial.key)
+    entry = opening.request_entry(request, actor, role, at, state=state, rule=denial.key)
     log.append(session, replace(entry, command_id=command_id))
 
 
 def _command_id(session: Session, request: TransferRequest, denial: EngineError) -> UUID | None:
     """Give the id to log under: the request's own, or one for another use of its key; ``None`` if logged."""
-    own = decisions.request_command(request.transfer_id)
+    own = opening.request_command(request.transfer_id)
     line = log.outcome_of(session, own, Step.OPEN)
     if line is None:
         return own

@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine.activities import killpoints
-from engine.activities.decisions import ENGINE
+from engine.activities.deciding import ENGINE
 from engine.activities.killpoints import When
 from engine.audit import log
 from engine.errors import Unavailable

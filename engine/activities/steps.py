@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from engine.activities import decisions, denials, killpoints
+from engine.activities import accepting, deciding, denials, killpoints, leaving, opening, stepping_in, waiting
 from engine.activities.killpoints import When
 from engine.audit import log, receipt
 from engine.audit.keys import Signer
@@ -23,8 +23,12 @@ from engine.errors import EngineError, Stuck, Unavailable
 from engine.messages.transfer import (
     Accept,
     Cancel,
+    Command,
+    Extend,
     Failure,
+    Impose,
     Narrow,
+    Reassign,
     Refuse,
     Step,
     StepInput,
@@ -37,7 +41,8 @@ from engine.records.database import Database
 from engine.records.races import racing
 from engine.records.tables import StuckCause, Transfer
 from engine.rules import transfers as rules
-from engine.rules.deadline import next_reminder
+from engine.rules.deadline import next_nudge, next_reminder
+from engine.rules.facts import TransferFacts
 from engine.states.transfer import TransferState
 
 logger = logging.getLogger(__name__)
@@ -57,42 +62,66 @@ class Steps:
     @activity.defn(name=Step.OPEN, no_thread_cancel_exception=True)
     def open(self, step: StepInput[TransferRequest]) -> StepResult:
         """Write the request; a rule that denies it leaves a ``failed`` transfer."""
-        return self._run(Step.OPEN, decisions.open_transfer, step)
+        return self._run(Step.OPEN, opening.open_transfer, step)
 
     @activity.defn(name=Step.ACCEPT, no_thread_cancel_exception=True)
     def accept(self, step: StepInput[Accept]) -> StepResult:
         """Decide and hand over in one transaction."""
-        return self._run(Step.ACCEPT, decisions.accept, step)
+        return self._run(Step.ACCEPT, accepting.accept, step)
 
     @activity.defn(name=Step.REFUSE, no_thread_cancel_exception=True)
     def refuse(self, step: StepInput[Refuse]) -> StepResult:
         """Give the record back, with a reason."""
-        return self._run(Step.REFUSE, decisions.refuse, step)
+        return self._run(Step.REFUSE, leaving.refuse, step)
 
     @activity.defn(name=Step.CANCEL, no_thread_cancel_exception=True)
     def cancel(self, step: StepInput[Cancel]) -> StepResult:
         """Take the request back."""
-        return self._run(Step.CANCEL, decisions.cancel, step)
+        return self._run(Step.CANCEL, leaving.cancel, step)
 
     @activity.defn(name=Step.NARROW, no_thread_cancel_exception=True)
     def narrow(self, step: StepInput[Narrow]) -> StepResult:
         """Move less than was asked."""
-        return self._run(Step.NARROW, decisions.narrow, step)
+        return self._run(Step.NARROW, waiting.narrow, step)
 
     @activity.defn(name=Step.EXPIRE, no_thread_cancel_exception=True)
     def expire(self, step: StepInput[Wake]) -> StepResult:
         """Let the deadline pass, if it has."""
-        return self._run(Step.EXPIRE, decisions.expire, step)
+        return self._run(Step.EXPIRE, leaving.expire, step)
 
     @activity.defn(name=Step.REMIND, no_thread_cancel_exception=True)
     def remind(self, step: StepInput[Wake]) -> StepResult:
-        """Remind the one who is asked, if it is time."""
-        return self._run(Step.REMIND, decisions.remind, step)
+        """Remind whoever must act, if it is time."""
+        return self._run(Step.REMIND, waiting.remind, step)
+
+    @activity.defn(name=Step.REASSIGN, no_thread_cancel_exception=True)
+    def reassign(self, step: StepInput[Reassign]) -> StepResult:
+        """Ask somebody else."""
+        return self._run(Step.REASSIGN, stepping_in.reassign, step)
+
+    @activity.defn(name=Step.IMPOSE, no_thread_cancel_exception=True)
+    def impose(self, step: StepInput[Impose]) -> StepResult:
+        """Hand over in the new owner's place, in one transaction."""
+        return self._run(Step.IMPOSE, stepping_in.impose, step)
+
+    @activity.defn(name=Step.EXTEND, no_thread_cancel_exception=True)
+    def extend(self, step: StepInput[Extend]) -> StepResult:
+        """Give the one who is asked more time."""
+        return self._run(Step.EXTEND, waiting.extend, step)
 
     @property
     def all(self) -> list[Callable[..., Any]]:
         """Give every activity, for a worker."""
-        return [self.open, self.accept, self.refuse, self.cancel, self.narrow, self.expire, self.remind]
+        answering: list[Callable[..., Any]] = [
+            self.open,
+            self.accept,
+            self.refuse,
+            self.cancel,
+            self.reassign,
+            self.impose,
+        ]
+        meanwhile: list[Callable[..., Any]] = [self.narrow, self.extend, self.expire, self.remind]
+        return [*answering, *meanwhile]
 
     def _run(self, step: Step, decide: Decision, given: StepInput[Any]) -> StepResult:
         # The workflow's clock may lag behind after an outage, and runs ahead where tests skip time.
@@ -138,7 +167,7 @@ class Steps:
 
     def _once(self, step: Step, decide: Decision, given: StepInput[Any], at: datetime) -> StepResult:
         with self._database.write() as session:
-            decisions.hold(session, given.what)
+            deciding.hold(session, given.what)
             # After the wait for the locks: instants stand in the order in which things happened.
             at = max(at, datetime.now(UTC))
             earlier = denials.earlier_line(session, step, given.what)
@@ -161,20 +190,20 @@ class Steps:
             extra={"step": step, "transfer_id": str(given.what.transfer_id), "rule": denial.key},
         )
         with self._database.write() as session:
-            decisions.hold(session, given.what)
+            deciding.hold(session, given.what)
             denials.write(session, step, given.what, denial, at)
             seen = facts.transfer(session, given.what.transfer_id)
-            if step is Step.ACCEPT and seen is not None and seen.to_id == given.what.actor_id:
+            if seen is not None and seen.stuck and _is_kept(session, step, given.what, seen):
                 # A kept decision that a rule stops now is no longer kept: the deadline runs on (ST-5, OVR-2).
                 transfers.mark_stuck(session, given.what.transfer_id, None)
             return result_of(session, step, given, denial.key)
 
     def _alarm(self, step: Step, given: StepInput[Any], cause: StuckCause, at: datetime) -> None:
         """Show on the row why a hand-over cannot succeed, and tell the operator, once (ST-5)."""
-        if step is not Step.ACCEPT:
+        if step not in {Step.ACCEPT, Step.IMPOSE}:
             return
         with self._database.write() as session:
-            decisions.hold(session, given.what)
+            deciding.hold(session, given.what)
             transfer = facts.transfer(session, given.what.transfer_id)
             if transfer is None or not transfers.mark_stuck(session, transfer.id, cause):
                 return
@@ -183,10 +212,12 @@ class Steps:
                 at=at,
                 action="transfer.stuck",
                 command_id=uuid5(transfer.id, f"stuck/{transfer.version}/{cause}/{at.isoformat()}"),
-                role=decisions.ENGINE,
+                role=deciding.ENGINE,
                 rule=f"ST-5/{cause}",
                 transfer_id=transfer.id,
                 record_id=transfer.record_id,
+                # Whose decision is kept.
+                subject_id=given.what.actor_id,
                 purpose=transfer.purpose,
             )
             log.append(session, entry)
@@ -205,7 +236,6 @@ def result_of(session: Session, step: Step, given: StepInput[Any], denied: str |
     if step is Step.ACCEPT and denied is not None:
         denied = rules.told_to_new_owner(denied)
     pending = row.state is TransferState.PENDING_ACCEPTANCE
-    reminder = _next_reminder(session, row) if pending else None
     return StepResult(
         transfer_id=row.id,
         state=row.state,
@@ -217,11 +247,24 @@ def result_of(session: Session, step: Step, given: StepInput[Any], denied: str |
         to_id=row.to_id,
         bulk_id=row.bulk_id,
         respond_by=row.respond_by if pending else None,
-        next_reminder_at=reminder,
+        next_reminder_at=_next_reminder(session, row),
         stuck=row.stuck_cause,
     )
 
 
+def _is_kept(session: Session, step: Step, command: Command, transfer: TransferFacts) -> bool:
+    """Say whether it is the decision that could not be carried out before (ST-5)."""
+    if step is Step.ACCEPT:
+        return transfer.to_id == command.actor_id
+    return step is Step.IMPOSE and transfers.stuck_with(session, transfer.id) == command.actor_id
+
+
 def _next_reminder(session: Session, row: Transfer) -> datetime | None:
+    """Say when whoever must act is reminded next: the one who is asked, or the coordinators."""
+    if row.state not in {TransferState.PENDING_ACCEPTANCE, TransferState.COORDINATOR_OVERRIDE}:
+        return None
     schedule = facts.schedule(session, row.organization_id)
+    if row.state is TransferState.COORDINATOR_OVERRIDE:
+        since = row.decided_at or row.asked_at
+        return next_nudge(since, schedule.remind_coordinators, row.reminders_sent)
     return next_reminder(row.asked_at, schedule.reminders, row.reminders_sent, row.respond_by)

@@ -211,15 +211,16 @@ def _open_states(database: Database) -> dict[UUID, TransferState]:
 def request_of(session: Session, transfer_id: UUID) -> TransferRequest:
     """Rebuild a workflow's input from the row; its first step finds the row and goes on from there."""
     row = transfers.row(session, transfer_id)
+    to_id, basis_id = transfers.first_asked(session, row)
     return TransferRequest(
         transfer_id=row.id,
         organization_id=row.organization_id,
         record_id=row.record_id,
         actor_id=row.asked_by_id,
-        to_id=row.to_id,
+        to_id=to_id,
         purpose=row.purpose,
         options=facts.options_of(row),
-        basis_id=row.basis_id,
+        basis_id=basis_id,
         message_id=row.message_id,
         bulk_id=row.bulk_id,
     )

@@ -306,7 +306,7 @@ class Page:
             due = transfer.respond_by if transfer.state.is_open else None
             table.add_row(
                 transfer.record_number or "",
-                self.words(f"state/{transfer.state}"),
+                self._state(transfer),
                 transfer.owner or "",
                 transfer.new_owner or "",
                 self.instant(transfer.asked_at),
@@ -332,11 +332,13 @@ class Page:
     def _transfer_facts(self, transfer: TransferView) -> dict[str, str | None]:
         options = transfer.options
         shown: dict[str, str | None] = {
-            "state": self.words(f"state/{transfer.state}"),
+            "state": self._state(transfer),
             "waits_for": self.words(f"party/{transfer.must_act}") if transfer.state.is_open else None,
             "sender": transfer.owner,
             "new_owner": transfer.new_owner,
             "asked_by": None if transfer.asked_by == transfer.owner else transfer.asked_by,
+            "reassigned_by": transfer.reassigned_by,
+            "imposed_by": transfer.imposed_by,
             "purpose": None if transfer.purpose is None else self.words(f"purpose/{transfer.purpose}"),
             "asked": self.instant(transfer.asked_at),
             "answer_by": None,
@@ -358,6 +360,10 @@ class Page:
             shown["raw_data"] = self.words(f"raw_data/{options.raw_data}")
             shown["copy"] = self.words("word/kept" if options.keep_copy else "word/not_kept")
         return shown | {"version": str(transfer.version), "id": str(transfer.id)}
+
+    def _state(self, transfer: TransferView) -> str:
+        """Give the state in words; what was imposed never reads as an acceptance (OVR-1)."""
+        return self.words("word/imposed" if transfer.imposed_by else f"state/{transfer.state}")
 
     def outcomes(self, lines: Sequence[ClassLine], *, copy_kept: bool) -> None:
         """Show what would become of how many items, and what that means."""

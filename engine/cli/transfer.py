@@ -11,12 +11,15 @@ from engine.cli.context import Call, identifier, typed, write
 from engine.cli.options import (
     As,
     Basis,
+    BasisForAnybody,
     BasisOn,
     BasisText,
     IncludeConfidential,
+    Insist,
     Key,
     MaybeReason,
     MaybeTarget,
+    MaybeTo,
     Message,
     NoCopy,
     Purposes,
@@ -26,7 +29,9 @@ from engine.cli.options import (
     State,
     To,
     TransferId,
+    Until,
     Version,
+    WithholdRawData,
     command,
     options,
 )
@@ -34,6 +39,8 @@ from engine.errors import BadInput, NotFound
 from engine.states import choices
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from engine.cli.output import Page
     from engine.views import TransferView
 
@@ -42,7 +49,6 @@ app = typer.Typer()
 Html = Annotated[bool, typer.Option("--html")]
 OlderThan = Annotated[int | None, typer.Option("--older-than", metavar="DAYS")]
 Sender = Annotated[str | None, typer.Option("--from", metavar="EMAIL")]
-MaybeTo = Annotated[str | None, typer.Option("--to", metavar="EMAIL")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N")]
 After = Annotated[str | None, typer.Option("--after", metavar="ID")]
 
@@ -80,11 +86,13 @@ def request(
     basis: Basis = None,
     basis_text: BasisText = None,
     basis_on: BasisOn = None,
+    basis_for_anybody: BasisForAnybody = False,
+    reason: MaybeReason = None,
+    insist: Insist = False,
     key: Key = None,
 ) -> None:
     """Ask a practitioner to take over a record."""
-    if (basis is None) != (basis_text is None) or (basis_on is not None and basis is None):
-        raise BadInput("basis")
+    stated = _basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
     actor_id = call.actor(actor)
     asked = asyncio.run(
         call.service.request(
@@ -93,8 +101,10 @@ def request(
             call.colleague(actor_id, to),
             purpose=purpose,
             options=options(include_confidential, raw_data, no_copy),
-            basis=None if basis_text is None else choices.Basis(basis, typed(basis_text), basis_on),
+            basis=stated,
             message=None if message is None else typed(message),
+            reason=None if reason is None else typed(reason),
+            insist=insist,
             key=key,
         )
     )
@@ -163,6 +173,98 @@ def narrow(
     _tell(call, narrowed, "narrowed")
 
 
+@command(app, "reassign")
+def reassign(
+    call: Call,
+    transfer: TransferId,
+    *,
+    to: To,
+    actor: As,
+    reason: Reason,
+    basis: Basis = None,
+    basis_text: BasisText = None,
+    basis_on: BasisOn = None,
+    basis_for_anybody: BasisForAnybody = False,
+    insist: Insist = False,
+    withhold_raw_data: WithholdRawData = False,
+    key: Key = None,
+    version: Version = None,
+) -> None:
+    """Ask somebody else to take over the record, as a coordinator."""
+    stated = _basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
+    actor_id, transfer_id = call.actor(actor), _id(transfer)
+    reassigned = asyncio.run(
+        call.service.reassign(
+            actor_id,
+            transfer_id,
+            call.colleague(actor_id, to),
+            reason=typed(reason),
+            basis=stated,
+            insist=insist,
+            withhold_raw_data=withhold_raw_data,
+            seen_version=version,
+            key=key,
+        )
+    )
+    _tell(call, reassigned, "reassigned")
+
+
+@command(app, "impose")
+def impose(
+    call: Call,
+    transfer: TransferId,
+    *,
+    actor: As,
+    reason: Reason,
+    to: MaybeTo = None,
+    basis: Basis = None,
+    basis_text: BasisText = None,
+    basis_on: BasisOn = None,
+    basis_for_anybody: BasisForAnybody = False,
+    insist: Insist = False,
+    withhold_raw_data: WithholdRawData = False,
+    key: Key = None,
+    version: Version = None,
+) -> None:
+    """Hand the record over in the place of the new practitioner, as a coordinator."""
+    stated = _basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
+    actor_id, transfer_id = call.actor(actor), _id(transfer)
+    imposed = asyncio.run(
+        call.service.impose(
+            actor_id,
+            transfer_id,
+            None if to is None else call.colleague(actor_id, to),
+            reason=typed(reason),
+            basis=stated,
+            insist=insist,
+            withhold_raw_data=withhold_raw_data,
+            seen_version=version,
+            key=key,
+        )
+    )
+    _tell(call, imposed, "imposed")
+
+
+@command(app, "extend")
+def extend(
+    call: Call,
+    transfer: TransferId,
+    *,
+    until: Until,
+    actor: As,
+    reason: MaybeReason = None,
+    key: Key = None,
+    version: Version = None,
+) -> None:
+    """Give the one who is asked more time, as a coordinator."""
+    actor_id, transfer_id = call.actor(actor), _id(transfer)
+    why = None if reason is None else typed(reason)
+    extended = asyncio.run(
+        call.service.extend(actor_id, transfer_id, until, reason=why, seen_version=version, key=key)
+    )
+    _tell(call, extended, "extended")
+
+
 @command(app, "show")
 def show(call: Call, transfer: TransferId, actor: As) -> None:
     """Show a transfer."""
@@ -216,6 +318,16 @@ def list_all(
 
 def _id(transfer: str) -> UUID:
     return identifier(transfer, NotFound("transfer"))
+
+
+def _basis(
+    form: "choices.BasisForm | None", text: str | None, on: "date | None", *, for_anybody: bool
+) -> "choices.Basis | None":
+    if form is None or text is None:
+        if form is not None or text is not None or on is not None or for_anybody:
+            raise BadInput("basis")
+        return None
+    return choices.Basis(form, typed(text), on, for_anybody)
 
 
 def _tell(call: Call, transfer: "TransferView", done: str) -> None:

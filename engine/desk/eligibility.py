@@ -78,6 +78,7 @@ def _lose(command: Writing, transfer: TransferFacts, rule: str) -> None:
             decided_by_id=None,
             decided_at=command.now,
             stuck_cause=None,
+            reminders_sent=0,
         )
         concerned.add(transfer.asked_by_id)
         deciders = outbox.who_must_decide(command.session, transfer.organization_id)

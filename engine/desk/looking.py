@@ -142,6 +142,7 @@ class LookingDesk(Commands):
                         "body": body,
                         "basis_form": None if basis is None else basis.form,
                         "basis_on": None if basis is None or basis.on is None else basis.on.isoformat(),
+                        "basis_for_anybody": basis is not None and basis.for_anybody,
                         "created_at": _now(),
                     },
                 )

@@ -67,7 +67,7 @@ class PeopleDesk(Commands):
             administrator_id=administrator_id,
         )
 
-    def set_policy(
+    def set_policy(  # noqa: PLR0913 - each choice by its name
         self,
         actor_id: UUID,
         *,
@@ -75,6 +75,9 @@ class PeopleDesk(Commands):
         reminders: Sequence[timedelta] | None = None,
         basis_required: bool | None = None,
         raw_data_titles: Sequence[str] | None = None,
+        impose_allowed: bool | None = None,
+        coordinator_may_receive: bool | None = None,
+        remind_coordinators: timedelta | None = None,
         grace_days: int | None = None,
         retention_years: int | None = None,
     ) -> None:
@@ -84,6 +87,9 @@ class PeopleDesk(Commands):
             "reminders": reminders,
             "basis_required": basis_required,
             "raw_data_titles": raw_data_titles,
+            "impose_allowed": impose_allowed,
+            "coordinator_may_receive": coordinator_may_receive,
+            "remind_coordinators": remind_coordinators,
             "grace_days": grace_days,
             "retention_years": retention_years,
         }

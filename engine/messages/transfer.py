@@ -39,6 +39,9 @@ class Step(StrEnum):
     CANCEL = "transfer.cancel"
     NARROW = "transfer.narrow"
     EXPIRE = "transfer.expire"
+    REASSIGN = "transfer.reassign"
+    IMPOSE = "transfer.impose"
+    EXTEND = "transfer.extend"
 
 
 class Message(BaseModel):
@@ -61,6 +64,10 @@ class TransferRequest(Message):
     message_id: UUID | None = None
     bulk_id: UUID | None = None
     os_uid: int | None = None
+    #: A coordinator asks somebody who takes no new records, all the same (ELIG-3).
+    insist: bool = False
+    #: Why a coordinator asks for themself, where policy lets them (ELIG-9).
+    reason_id: UUID | None = None
 
 
 class Command(Message):
@@ -86,6 +93,37 @@ class Refuse(Command):
 class Cancel(Command):
     """The owner, or who asked, takes the request back."""
 
+    reason_id: UUID | None = None
+
+
+class Reassign(Command):
+    """A coordinator asks somebody else, with a deadline of its own."""
+
+    to_id: UUID
+    reason_id: UUID
+    #: The legal basis, again where it names a person.
+    basis_id: UUID | None = None
+    #: They take no new records, and are asked all the same.
+    insist: bool = False
+    #: Leave raw data behind, in a copy, where their title does not allow them.
+    withhold_raw_data: bool = False
+
+
+class Impose(Command):
+    """A coordinator hands the record over in place of the new owner, who may be somebody else than asked."""
+
+    #: ``None`` for the one who was asked last.
+    to_id: UUID | None = None
+    reason_id: UUID
+    basis_id: UUID | None = None
+    insist: bool = False
+    withhold_raw_data: bool = False
+
+
+class Extend(Command):
+    """A coordinator gives the one who is asked more time."""
+
+    respond_by: datetime
     reason_id: UUID | None = None
 
 

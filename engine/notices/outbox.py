@@ -27,6 +27,10 @@ class NoticeKind(StrEnum):
     EXPIRED = "expired"
     FAILED = "failed"
     NARROWED = "narrowed"
+    REASSIGNED = "reassigned"
+    IMPOSED = "imposed"
+    EXTENDED = "extended"
+    COORDINATOR_RECEIVES = "coordinator_receives"
     NEEDS_YOU = "needs_you"
     EMERGENCY = "emergency"
     RESTORED = "restored"
@@ -130,15 +134,9 @@ def tell_of_bulk(
 def who_must_decide(session: Session, organization_id: UUID) -> list[UUID]:
     """Give the coordinators, or where there is none the administrators, who are told to name one (ST-1)."""
     for role in (Role.COORDINATOR, Role.ADMINISTRATOR):
-        found = session.scalars(
-            select(Member.id)
-            .join(MemberRole, MemberRole.member_id == Member.id)
-            .where(
-                Member.organization_id == organization_id, Member.active.is_(true()), MemberRole.role == role
-            )
-        ).all()
+        found = in_role(session, organization_id, role)
         if found:
-            return list(found)
+            return found
     return []
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, exists, select
+from sqlalchemy import and_, bindparam, exists, false, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from engine.records import openings
 from engine.records.tables import (
+    Asking,
+    FreeText,
     Holding,
     HoldingState,
     Member,
@@ -27,6 +29,7 @@ from engine.records.tables import (
 )
 from engine.records.types import Id, Instant
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, Relation, TransferFacts, same_title
+from engine.rules.transfers import could_take_over
 from engine.states.choices import Options, Role
 from engine.states.transfer import OPEN_STATES, TransferState
 
@@ -37,6 +40,8 @@ class Schedule:
 
     answer_within: timedelta
     reminders: Sequence[timedelta]
+    #: How often what waits for a coordinator is brought to mind.
+    remind_coordinators: timedelta
     time_zone: str
 
 
@@ -117,8 +122,14 @@ _RESTRICTIONS = (
     .where(RecordClient.record_id == bindparam("record_id", type_=Id), Restriction.ended_at.is_(None))
 )
 _TRANSFER = (
-    select(Transfer, Member.active)
+    select(
+        Transfer,
+        Member.active,
+        func.coalesce(FreeText.basis_for_anybody, false()),
+        exists().where(Asking.transfer_id == Transfer.id),
+    )
     .join(Member, Member.id == Transfer.from_id)
+    .outerjoin(FreeText, FreeText.id == Transfer.basis_id)
     .where(Transfer.id == bindparam("transfer_id", type_=Id))
     .execution_options(populate_existing=True)
 )
@@ -138,6 +149,28 @@ def member(session: Session, member_id: UUID) -> MemberFacts | None:
         title=row.title,
         accepts_records=row.accepts_records,
     )
+
+
+def practitioners(session: Session, organization_id: UUID) -> list[MemberFacts]:
+    """Read the active practitioners of an organization."""
+    ids = session.scalars(
+        select(Member.id)
+        .join(MemberRole, MemberRole.member_id == Member.id)
+        .where(
+            Member.organization_id == organization_id,
+            Member.active.is_(true()),
+            MemberRole.role == Role.PRACTITIONER,
+        )
+    )
+    return [found for found in (member(session, member_id) for member_id in ids.all()) if found]
+
+
+def others_could(
+    session: Session, record: RecordFacts, policy: PolicyFacts, options: Options, *, but: frozenset[UUID]
+) -> bool:
+    """Say whether anybody else could take over a record, where a coordinator would receive it (ELIG-9)."""
+    members = practitioners(session, record.organization_id) if policy.coordinator_may_receive else []
+    return could_take_over(members, record, policy, options, but=but)
 
 
 def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | None:
@@ -183,20 +216,30 @@ def policy(session: Session, organization_id: UUID) -> PolicyFacts:
     titles = session.scalars(
         select(RawDataTitle.title).where(RawDataTitle.organization_id == organization_id)
     )
-    required = session.scalar(select(Policy.basis_required).where(Policy.organization_id == organization_id))
-    return PolicyFacts(raw_data_titles=frozenset(titles), basis_required=bool(required))
+    row = session.execute(
+        select(Policy.basis_required, Policy.impose_allowed, Policy.coordinator_may_receive).where(
+            Policy.organization_id == organization_id
+        )
+    ).one()
+    return PolicyFacts(
+        raw_data_titles=frozenset(titles),
+        basis_required=row.basis_required,
+        impose_allowed=row.impose_allowed,
+        coordinator_may_receive=row.coordinator_may_receive,
+    )
 
 
 def schedule(session: Session, organization_id: UUID) -> Schedule:
     """Read the times of an organization."""
     row = session.execute(
-        select(Policy.answer_within, Policy.reminders, Organization.time_zone)
+        select(Policy.answer_within, Policy.reminders, Policy.remind_coordinators, Organization.time_zone)
         .join(Organization, Organization.id == Policy.organization_id)
         .where(Policy.organization_id == organization_id)
     ).one()
     return Schedule(
         answer_within=timedelta(seconds=row.answer_within),
         reminders=[timedelta(seconds=after) for after in json.loads(row.reminders)],
+        remind_coordinators=timedelta(seconds=row.remind_coordinators),
         time_zone=row.time_zone,
     )
 
@@ -220,10 +263,18 @@ def transfer(session: Session, transfer_id: UUID) -> TransferFacts | None:
 def transfer_with_row(session: Session, transfer_id: UUID) -> tuple[Transfer, TransferFacts] | None:
     """Read one transfer's row afresh, whole and as the rules see it."""
     found = session.execute(_TRANSFER, {"transfer_id": transfer_id}).one_or_none()
-    return None if found is None else (found[0], _facts_of(found[0], owner_active=found[1]))
+    if found is None:
+        return None
+    row, owner_active, for_anybody, replaced = found
+    query = select(Asking).where(Asking.transfer_id == row.id).order_by(Asking.version)
+    before = session.scalars(query).all() if replaced else []
+    return row, _facts_of(row, before, owner_active=owner_active, basis_for_anybody=bool(for_anybody))
 
 
-def _facts_of(row: Transfer, *, owner_active: bool) -> TransferFacts:
+def _facts_of(
+    row: Transfer, before: Sequence[Asking], *, owner_active: bool, basis_for_anybody: bool
+) -> TransferFacts:
+    choosers = {row.reassigned_by_id, *(asking.reassigned_by_id for asking in before)}
     return TransferFacts(
         id=row.id,
         organization_id=row.organization_id,
@@ -240,6 +291,13 @@ def _facts_of(row: Transfer, *, owner_active: bool) -> TransferFacts:
         owner_active=owner_active,
         decided_by_id=row.decided_by_id,
         stuck=row.stuck_cause is not None,
+        respond_by=row.respond_by,
+        first_to_id=before[0].member_id if before else row.to_id,
+        formerly_asked=frozenset(asking.member_id for asking in before) - {row.to_id},
+        reassigned_by_id=row.reassigned_by_id,
+        reassigned_by=frozenset(chooser for chooser in choosers if chooser is not None),
+        basis_for_anybody=basis_for_anybody,
+        imposed=row.imposed,
     )
 
 

@@ -55,7 +55,7 @@ def _views(
     query = _known_to(actor).where(*_narrowed(actor, wanted))
     last = None if after is None else _place(session, actor, after)
     while True:
-        following = query if last is None else query.where(_behind(*last))
+        following = query if last is None else query.where(_behind(actor, *last))
         rows = session.execute(following.limit(_READ)).all()
         for transfer_id, asked_at in rows:
             last = (asked_at, transfer_id)
@@ -67,10 +67,11 @@ def _views(
 
 
 def _known_to(actor: MemberFacts) -> Select[UUID, datetime]:
+    asked_at = _asked_at(actor)
     query = (
-        select(Transfer.id, Transfer.asked_at)
+        select(Transfer.id, asked_at)
         .where(Transfer.organization_id == actor.organization_id)
-        .order_by(Transfer.asked_at.desc(), Transfer.id)
+        .order_by(asked_at.desc(), Transfer.id)
     )
     if actor.acts_as(Role.COORDINATOR):
         return query
@@ -111,9 +112,17 @@ def _place(session: Session, actor: MemberFacts, transfer_id: UUID) -> tuple[dat
     if seen is None:
         raise NotFound("transfer")
     rules.check_known(actor, seen)
-    return transfers.row(session, transfer_id).asked_at, transfer_id
+    asked_at = session.execute(select(_asked_at(actor)).where(Transfer.id == transfer_id)).scalar_one()
+    return asked_at, transfer_id
 
 
-def _behind(asked_at: datetime, transfer_id: UUID) -> ColumnElement[bool]:
-    same = and_(Transfer.asked_at == asked_at, Transfer.id > transfer_id)
-    return or_(Transfer.asked_at < asked_at, same)
+def _asked_at(actor: MemberFacts) -> ColumnElement[datetime]:
+    """Give the instant that the reader is shown: whoever was replaced, when they were asked themself."""
+    if actor.acts_as(Role.COORDINATOR):
+        return Transfer.asked_at.expression
+    return transfers.asked_at(actor.id)
+
+
+def _behind(actor: MemberFacts, asked_at: datetime, transfer_id: UUID) -> ColumnElement[bool]:
+    same = and_(_asked_at(actor) == asked_at, Transfer.id > transfer_id)
+    return or_(_asked_at(actor) < asked_at, same)

@@ -88,6 +88,9 @@ def policies_of(session: Session, organization_id: UUID) -> dict[str, policies.V
         "reminders": [timedelta(seconds=after) for after in json.loads(row.reminders)],
         "basis_required": row.basis_required,
         "raw_data_titles": list(titles),
+        "impose_allowed": row.impose_allowed,
+        "coordinator_may_receive": row.coordinator_may_receive,
+        "remind_coordinators": timedelta(seconds=row.remind_coordinators),
         "grace_days": row.grace_days,
         "retention_years": row.retention_years,
     }

@@ -11,7 +11,7 @@ from engine.errors import NotFound
 from engine.records import facts, transfers, visibility
 from engine.records.handover import ClassCount, manifest_counts, preview
 from engine.records.people import clients_of, restrictions_of
-from engine.records.tables import Event, Holding, HoldingState, Member, Record, Transfer
+from engine.records.tables import Holding, HoldingState, Member, Record, Transfer
 from engine.rules import transfers as rules
 from engine.rules.content import UNCOUNTED, Outcome, plan
 from engine.rules.facts import MemberFacts, RecordStatus, Relation
@@ -181,7 +181,10 @@ def preview_view(
     new_owner = None if to_id is None else facts.member(session, to_id)
     policy = facts.policy(session, record.organization_id)
     # The legal basis is given with the request: a preview does not ask for it.
-    rules.check_request(actor, record, new_owner, options, policy, has_basis=True)
+    others = to_id != actor.id or facts.others_could(
+        session, record, policy, options, but=frozenset({actor.id})
+    )
+    rules.check_request(actor, record, new_owner, options, policy, has_basis=True, others=others, insist=True)
     checked = rules.check_new_owner(new_owner, record)
     planned = plan(options, record, checked, policy)
     return PreviewView(
@@ -213,32 +216,38 @@ def transfer_view(session: Session, actor: MemberFacts, transfer_id: UUID, now: 
         asked_at=row.asked_at,
         decided_at=row.decided_at,
     )
-    if actor.id == row.to_id and row.state not in {TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED}:
+    if actor.id in seen.formerly_asked and actor.id != seen.asked_by_id:
+        return view.model_copy(update=_replaced(session, row, actor.id))
+    waits_for_them = row.state in {TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED}
+    if actor.id == row.to_id and not waits_for_them:
         return view.model_copy(update=_former(session, row))
     return view.model_copy(update=_known(session, actor, row, now))
 
 
 def _former(session: Session, row: Transfer) -> dict[str, object]:
     """Cut a view for somebody who no longer is asked: that they answered or were asked, and when (VIS-12)."""
-    query = select(Event.action, Event.at, Event.actor_id).where(
-        Event.transfer_id == row.id, Event.outcome == "allowed", Event.side.is_(None)
-    )
-    lines = session.execute(query).all()
-    if all(line.action != "transfer.escalate" for line in lines):
+    answer = transfers.answer_of(session, row)
+    if answer is None:
         return {}  # they were asked until its end
-    answered = next((line.at for line in lines if line.action == "transfer.refuse"), None)
-    expired = any(line.action == "transfer.expire" for line in lines)
-    state = TransferState.EXPIRED if expired else TransferState.CANCELLED
+    return {"state": answer[0], "must_act": Party.NOBODY, "version": 0, "decided_at": answer[1]}
+
+
+def _replaced(session: Session, row: Transfer, member_id: UUID) -> dict[str, object]:
+    """Cut a view for somebody in whose place somebody else was asked (VIS-12)."""
+    asking = transfers.asking_of(session, row.id, member_id)
+    assert asking is not None  # noqa: S101 - the facts say so
     return {
-        "state": state if answered is None else TransferState.REFUSED,
+        "state": asking.answer,
         "must_act": Party.NOBODY,
         "version": 0,
-        "decided_at": answered,
+        "asked_at": asking.asked_at,
+        "decided_at": asking.answered_at,
     }
 
 
 def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -> dict[str, object]:
-    names = names_of(session, [row.from_id, row.to_id, row.asked_by_id])
+    imposed_by = row.decided_by_id if row.imposed else None
+    names = names_of(session, [row.from_id, row.to_id, row.asked_by_id, row.reassigned_by_id, imposed_by])
     record = facts.record(session, row.record_id, actor.id)
     is_new_owner = actor.id == row.to_id
     party = actor.id in {row.from_id, row.to_id}
@@ -258,9 +267,11 @@ def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -
         "owner": names[row.from_id],
         "new_owner": names[row.to_id],
         "asked_by": names[row.asked_by_id],
+        "reassigned_by": names.get(row.reassigned_by_id) if row.reassigned_by_id else None,
+        "imposed_by": names.get(imposed_by) if imposed_by else None,
         "options": None if blind else facts.options_of(row),
         "respond_by": row.respond_by,
-        "reason": transfers.text_of(session, row.reason_id) if reads or decides else None,
+        "reason": transfers.text_of(session, row.reason_id) if (reads and not blind) or decides else None,
         "basis": None if basis is None else basis.body,
         "basis_form": None if basis is None else basis.basis_form,
         "basis_on": date.fromisoformat(basis.basis_on) if basis is not None and basis.basis_on else None,

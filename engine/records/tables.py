@@ -19,7 +19,9 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
+    false,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
@@ -221,6 +223,12 @@ class Policy(Base):
     grace_days: Mapped[int] = mapped_column(server_default=text("30"))
     #: How long a record is kept after its last service (MOVE-6).
     retention_years: Mapped[int] = mapped_column(server_default=text("5"))
+    #: Whether a coordinator may impose a transfer (OVR-1).
+    impose_allowed: Mapped[bool] = mapped_column(server_default=true())
+    #: Whether a coordinator may become the owner by a step of their own where nobody else could (ELIG-9).
+    coordinator_may_receive: Mapped[bool] = mapped_column(server_default=false())
+    #: How often what waits for a coordinator is brought to mind again, in seconds (ST-1).
+    remind_coordinators: Mapped[int] = mapped_column(server_default=text("259200"))
 
 
 class RawDataTitle(Base):
@@ -600,6 +608,32 @@ class Transfer(Base):
     #: The rule that denied a failed request, as an error key.
     failed_rule: Mapped[str | None]
     stuck_cause: Mapped[StuckCause | None]
+    #: The coordinator who chose who is asked now; null while it is who was asked first (OVR-1).
+    reassigned_by_id: Mapped[UUID | None]
+    #: Whether a coordinator decided in place of the new owner (OVR-1).
+    imposed: Mapped[bool] = mapped_column(server_default=false())
+
+
+class Asking(Base):
+    """Somebody who was asked before somebody else took their place: when, and what they answered (OVR-1)."""
+
+    __tablename__ = "askings"
+    __table_args__ = (_words("answer", TransferState), Index(None, "member_id"), _STRICT)
+
+    transfer_id: Mapped[UUID] = mapped_column(ForeignKey("transfers.id"), primary_key=True)
+    #: Of the transfer when they were replaced.
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    #: The coordinator who chose them; null for who was asked first.
+    reassigned_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    asked_at: Mapped[datetime]
+    respond_by: Mapped[datetime]
+    #: As they are told it: refused, expired, or cancelled where they were not waited for.
+    answer: Mapped[TransferState]
+    answered_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime]
+    reason_id: Mapped[UUID | None] = mapped_column(ForeignKey("texts.id"))
+    basis_id: Mapped[UUID | None] = mapped_column(ForeignKey("texts.id"))
 
 
 class ManifestLine(Base):
@@ -790,6 +824,8 @@ class FreeText(Base):
     body: Mapped[str]
     basis_form: Mapped[BasisForm | None]
     basis_on: Mapped[str | None]
+    #: Whether a basis stands whoever takes over; one that names a person is asked for again (ELIG-8).
+    basis_for_anybody: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime]
 
 

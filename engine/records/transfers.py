@@ -10,6 +10,7 @@ from sqlalchemy import (
     CursorResult,
     and_,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -21,8 +22,10 @@ from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
 from engine.records.tables import (
+    Asking,
     Bulk,
     BulkAnswer,
+    Event,
     FreeText,
     Holding,
     HoldingState,
@@ -71,15 +74,92 @@ def row(session: Session, transfer_id: UUID) -> Transfer:
     ).one()
 
 
-def mark_reminded(session: Session, transfer_id: UUID, sent: int) -> bool:
+def mark_reminded(session: Session, transfer_id: UUID, sent: int, now_sent: int | None = None) -> bool:
     """Count one reminder more if ``sent`` is still the number before it; say whether it was."""
     result = session.execute(
         update(Transfer)
         .where(Transfer.id == transfer_id, Transfer.reminders_sent == sent)
-        .values(reminders_sent=sent + 1)
+        .values(reminders_sent=sent + 1 if now_sent is None else now_sent)
         .execution_options(synchronize_session=False)
     )
     return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+def replace_asked(session: Session, row: Transfer, at: datetime) -> None:
+    """Remember who is asked now, before somebody else takes their place (OVR-1, VIS-12)."""
+    answer = answer_of(session, row)
+    session.execute(
+        insert(Asking).values(
+            transfer_id=row.id,
+            version=row.version,
+            member_id=row.to_id,
+            reassigned_by_id=row.reassigned_by_id,
+            asked_at=row.asked_at,
+            respond_by=row.respond_by,
+            answer=TransferState.CANCELLED if answer is None else answer[0],
+            answered_at=None if answer is None else answer[1],
+            ended_at=at,
+            reason_id=row.reason_id,
+            basis_id=row.basis_id,
+        )
+    )
+
+
+def answer_of(session: Session, row: Transfer) -> tuple[TransferState, datetime | None] | None:
+    """
+    Say how it ended for the one who is asked, as they are told it (VIS-12).
+
+    That they refused, and when; that the time was over; or that it was cancelled, where it came to wait for a
+    coordinator otherwise. ``None`` where they were asked until the end of the transfer, or still are.
+    """
+    asked = select(func.coalesce(func.max(Event.seq), 0)).where(
+        Event.transfer_id == row.id,
+        Event.action.in_(["transfer.open", "transfer.reassign"]),
+        Event.outcome == "allowed",
+    )
+    query = select(Event.action, Event.at).where(
+        Event.transfer_id == row.id,
+        Event.seq > asked.scalar_subquery(),
+        Event.outcome == "allowed",
+        Event.side.is_(None),
+    )
+    lines = session.execute(query).all()
+    if all(line.action != "transfer.escalate" for line in lines):
+        return None
+    refused = next((line.at for line in lines if line.action == "transfer.refuse"), None)
+    if refused is not None:
+        return TransferState.REFUSED, refused
+    expired = any(line.action == "transfer.expire" for line in lines)
+    return TransferState.EXPIRED if expired else TransferState.CANCELLED, None
+
+
+def stuck_with(session: Session, transfer_id: UUID) -> UUID | None:
+    """Say whose decision could not be carried out last (ST-5)."""
+    query = select(Event.subject_id).where(Event.transfer_id == transfer_id, Event.action == "transfer.stuck")
+    return session.scalars(query.order_by(Event.seq.desc()).limit(1)).one_or_none()
+
+
+def asking_of(session: Session, transfer_id: UUID, member_id: UUID) -> Asking | None:
+    """Read when somebody was asked last, before somebody else took their place."""
+    query = select(Asking).where(Asking.transfer_id == transfer_id, Asking.member_id == member_id)
+    return session.scalars(query.order_by(Asking.version.desc()).limit(1)).one_or_none()
+
+
+def first_asked(session: Session, row: Transfer) -> tuple[UUID, UUID | None]:
+    """Say who was asked first, and with which legal basis."""
+    query = select(Asking).where(Asking.transfer_id == row.id).order_by(Asking.version).limit(1)
+    first = session.scalars(query).one_or_none()
+    return (row.to_id, row.basis_id) if first is None else (first.member_id, first.basis_id)
+
+
+def extend(session: Session, transfer_id: UUID, respond_by: datetime, **values: Any) -> None:  # noqa: ANN401
+    """Move the deadline of a pending transfer; an answer does not depend on it (MOVE-3)."""
+    session.execute(
+        update(Transfer)
+        .where(Transfer.id == transfer_id)
+        .values(respond_by=respond_by, **values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def mark_stuck(session: Session, transfer_id: UUID, cause: StuckCause | None) -> bool:
@@ -121,14 +201,28 @@ def open_ids(session: Session) -> Sequence[UUID]:
 
 
 def is_party(actor: MemberFacts) -> ColumnElement[bool]:
-    """Select the transfers that somebody sends, asked for or was asked; of a failed one nobody was asked."""
+    """Select the transfers that somebody sends, asked for, is or was asked; of a failed one nobody was."""
     asked = and_(Transfer.to_id == actor.id, Transfer.state != TransferState.FAILED)
-    return or_(Transfer.from_id == actor.id, is_asker(actor), asked)
+    return or_(Transfer.from_id == actor.id, is_asker(actor), asked, was_replaced(actor.id))
 
 
 def is_asker(actor: MemberFacts) -> ColumnElement[bool]:
     """Select the transfers that somebody asked for, in a role that they still hold (ROLE-5)."""
     return and_(Transfer.asked_by_id == actor.id, Transfer.asked_role.in_(actor.roles))
+
+
+def was_replaced(member_id: UUID) -> ColumnElement[bool]:
+    """Select the transfers of which somebody was asked before another one took their place."""
+    before = exists().where(Asking.transfer_id == Transfer.id, Asking.member_id == member_id)
+    return and_(Transfer.to_id != member_id, before)
+
+
+def asked_at(member_id: UUID) -> ColumnElement[datetime]:
+    """Give the instant at which somebody was asked, where another one took their place since (VIS-12)."""
+    before = select(func.max(Asking.asked_at)).where(
+        Asking.transfer_id == Transfer.id, Asking.member_id == member_id, Transfer.to_id != member_id
+    )
+    return func.coalesce(before.correlate(Transfer).scalar_subquery(), Transfer.asked_at)
 
 
 def asked_of(session: Session, member_id: UUID) -> Sequence[UUID]:
@@ -170,7 +264,7 @@ def sweep_texts(session: Session, before: datetime) -> int:
     # One list of ids, read once: asked text by text it would be every text with every transfer.
     columns = (
         *(Transfer.reason_id, Transfer.basis_id, Transfer.message_id),
-        *(Restoration.reason_id, Opening.reason_id),
+        *(Restoration.reason_id, Opening.reason_id, Asking.reason_id, Asking.basis_id),
         *(Bulk.basis_id, Bulk.message_id, Bulk.cancel_reason_id, BulkAnswer.reason_id),
     )
     used = union_all(*(select(column.label("id")).where(column.is_not(None)) for column in columns))

@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -76,6 +77,10 @@ class PolicyFacts:
 
     raw_data_titles: frozenset[str]
     basis_required: bool
+    #: Whether a coordinator may impose (OVR-1).
+    impose_allowed: bool = True
+    #: Whether a coordinator may receive by a step of their own, where nobody else could (ELIG-9).
+    coordinator_may_receive: bool = False
 
     def allows_raw_data(self, title: str) -> bool:
         """Say whether this professional title may receive raw data (ELIG-5)."""
@@ -101,6 +106,15 @@ class TransferFacts:
     owner_active: bool
     decided_by_id: UUID | None
     stuck: bool
+    respond_by: datetime
+    #: Who was asked first, and who was asked before the one who is asked now (OVR-1).
+    first_to_id: UUID
+    formerly_asked: frozenset[UUID] = frozenset()
+    #: The coordinator who chose who is asked now, and all who chose somebody (ELIG-9).
+    reassigned_by_id: UUID | None = None
+    reassigned_by: frozenset[UUID] = frozenset()
+    basis_for_anybody: bool = False
+    imposed: bool = False
 
     @property
     def returnable(self) -> bool:

@@ -88,6 +88,26 @@ TABLE: Final = (
         read="the request, the preview, and once more the transaction that hands over (ELIG-5)",
     ),
     Policy(
+        name="impose_allowed",
+        kind=Kind.FLAG,
+        default=True,
+        read="the transaction in which a coordinator imposes a transfer (OVR-1)",
+    ),
+    Policy(
+        name="coordinator_may_receive",
+        kind=Kind.FLAG,
+        default=False,
+        read="a coordinator's step that would make themself the new owner, where nobody else could (ELIG-9)",
+    ),
+    Policy(
+        name="remind_coordinators",
+        kind=Kind.DURATION,
+        default=timedelta(days=3),
+        least=_SECOND,
+        most=_YEAR,
+        read="every step of a transfer that waits for a coordinator, to find the next reminder (ST-1)",
+    ),
+    Policy(
         name="grace_days",
         kind=Kind.DAYS,
         default=30,

@@ -1,5 +1,6 @@
 """May this transfer be made, answered or changed? Each denial carries the rule that it comes from."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from engine.errors import Denied, NotFound
@@ -45,7 +46,7 @@ def asking_role(actor: MemberFacts, record: RecordFacts, *, confidential_in_bulk
     raise Denied("ELIG-2")
 
 
-def check_request(
+def check_request(  # noqa: PLR0913 - what a request says
     actor: MemberFacts,
     record: RecordFacts,
     new_owner: MemberFacts | None,
@@ -53,11 +54,14 @@ def check_request(
     policy: PolicyFacts,
     *,
     has_basis: bool,
+    insist: bool = False,
+    others: bool = True,
     confidential_in_bulk: bool = False,
 ) -> Role:
     """
     Judge a request (ELIG-1 to ELIG-6, ELIG-8, ELIG-9) and say in which role it is asked.
 
+    ``others``: whether somebody else could take over, where a coordinator asks for themself.
     Raises ``Denied`` with the rule, or ``NotFound`` where the actor may not know of the record.
     """
     role = asking_role(actor, record, confidential_in_bulk=confidential_in_bulk)
@@ -66,12 +70,42 @@ def check_request(
     if record.open_transfer_id is not None:
         raise Denied("ELIG-1", "open_transfer")
     new_owner = check_new_owner(new_owner, record)
-    if not new_owner.accepts_records:
+    if not new_owner.accepts_records and role is not Role.COORDINATOR:
         raise Denied("ELIG-3", "not_accepting")
+    if not new_owner.accepts_records and not insist:
+        raise Denied("ELIG-3", "insist")
     if role is Role.COORDINATOR and new_owner.id == actor.id:
-        raise Denied("ELIG-9")
+        check_receives(policy, others=others)
     check_content(record, new_owner, options, policy, has_basis=has_basis)
     return role
+
+
+def check_receives(policy: PolicyFacts, *, others: bool) -> None:
+    """Judge a coordinator who would receive by a transfer of their own making (ELIG-9)."""
+    if not policy.coordinator_may_receive:
+        raise Denied("ELIG-9")
+    if others:
+        raise Denied("ELIG-9", "others")
+
+
+def could_take_over(
+    members: Iterable[MemberFacts],
+    record: RecordFacts,
+    policy: PolicyFacts,
+    options: Options,
+    *,
+    but: frozenset[UUID],
+) -> bool:
+    """Say whether anybody else could become the owner of a record, and takes new ones (ELIG-9)."""
+    return any(_could(member, record, policy, options) for member in members if member.id not in but)
+
+
+def _could(member: MemberFacts, record: RecordFacts, policy: PolicyFacts, options: Options) -> bool:
+    try:
+        check_content(record, check_new_owner(member, record), options, policy, has_basis=True)
+    except Denied:
+        return False
+    return member.accepts_records
 
 
 def check_handover(
@@ -134,6 +168,8 @@ def may_know(actor: MemberFacts, transfer: TransferFacts) -> bool:
         return False
     if actor.id == transfer.to_id and transfer.state is not TransferState.FAILED:
         return True
+    if actor.id in transfer.formerly_asked:
+        return True
     asked = actor.id == transfer.asked_by_id and transfer.asked_role in actor.roles
     return asked or actor.id == transfer.from_id or Role.COORDINATOR in actor.roles
 
@@ -148,6 +184,8 @@ def check_answer(actor: MemberFacts, transfer: TransferFacts, trigger: TransferT
     """Judge who accepts or refuses: the new owner and nobody else (ST-T/accept, ST-T/refuse)."""
     check_known(actor, transfer)
     if actor.id != transfer.to_id:
+        if actor.id in transfer.formerly_asked:
+            raise Denied(f"ST-T/{trigger}", "no_longer")
         raise Denied(f"ST-T/{trigger}", "not_new_owner")
     if not actor.acts_as(Role.PRACTITIONER):
         raise Denied("ELIG-3", "not_practitioner")
@@ -156,7 +194,7 @@ def check_answer(actor: MemberFacts, transfer: TransferFacts, trigger: TransferT
 
 def check_cancel(actor: MemberFacts, transfer: TransferFacts) -> Role:
     """
-    Judge who cancels: the owner and who asked; a coordinator where the transfer waits for one (ST-T/cancel).
+    Judge who cancels: the owner, who asked, and any coordinator, for whom it is an override (ST-T/cancel).
 
     Raises ``Denied`` or ``NotFound``.
     """
@@ -165,7 +203,7 @@ def check_cancel(actor: MemberFacts, transfer: TransferFacts) -> Role:
         return Role.PRACTITIONER
     if actor.id == transfer.asked_by_id and actor.acts_as(transfer.asked_role):
         return transfer.asked_role
-    if transfer.state is TransferState.COORDINATOR_OVERRIDE and actor.acts_as(Role.COORDINATOR):
+    if actor.acts_as(Role.COORDINATOR):
         return Role.COORDINATOR
     raise Denied("ST-T/cancel", "not_asker")
 
@@ -203,5 +241,7 @@ def same_decision(actor_id: UUID, transfer: TransferFacts, trigger: TransferTrig
     }
     if trigger is TransferTrigger.CANCEL and actor_id == transfer.to_id:
         # What the new owner decided was a refusal.
+        return False
+    if trigger is TransferTrigger.ACCEPT and transfer.imposed:
         return False
     return transfer.decided_by_id == actor_id and transfer.state in recorded[trigger]

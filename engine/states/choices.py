@@ -57,11 +57,16 @@ class BasisForm(StrEnum):
 
 
 class Basis(NamedTuple):
-    """The legal basis of a transfer: its form, its scope or the exception in words, and its date (ELIG-8)."""
+    """
+    The legal basis of a transfer: its form, its scope or the exception in words, and its date (ELIG-8).
+
+    ``for_anybody``: it stands whoever takes over. Otherwise a reassignment asks for it again.
+    """
 
     form: BasisForm
     text: str
     on: date | None = None
+    for_anybody: bool = False
 
 
 class RestorationCause(StrEnum):

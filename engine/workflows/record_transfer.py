@@ -32,8 +32,11 @@ with workflow.unsafe.imports_passed_through():
         Accept,
         Cancel,
         Command,
+        Extend,
+        Impose,
         Message,
         Narrow,
+        Reassign,
         Refuse,
         Step,
         StepResult,
@@ -43,6 +46,8 @@ with workflow.unsafe.imports_passed_through():
 
 # `run` waits for every answer. Temporal's own cancel does not: whoever is left without one asks again.
 _LEFT = workflow.HandlerUnfinishedPolicy.ABANDON
+#: What may come before a decision that cannot be carried out, and undoes it (ST-5).
+_UNDOING = (Step.CANCEL, Step.REASSIGN)
 _SOON = timedelta(seconds=1)
 _STUCK_FIRST, _STUCK_MOST = timedelta(seconds=10), timedelta(hours=1)
 
@@ -116,28 +121,28 @@ class RecordTransfer:
                 return result
 
     async def _undone(self, step: Step, pause: timedelta) -> StepResult | None:
-        """Wait until the next try, or a wake-up; a cancel that comes first undoes the kept decision."""
+        """Wait until the next try, or a wake-up; what undoes the kept decision may come first (ST-5)."""
 
-        def cancel() -> tuple[Step, Command] | None:
-            waiting = () if step is Step.CANCEL else self._queue
-            return next((entry for entry in waiting if entry[0] is Step.CANCEL), None)
+        def undoing() -> tuple[Step, Command] | None:
+            waiting = () if step in _UNDOING else self._queue
+            return next((entry for entry in waiting if entry[0] in _UNDOING), None)
 
         try:
             await workflow.wait_condition(
-                lambda: self._woken or cancel() is not None,
+                lambda: self._woken or undoing() is not None,
                 timeout=pause,
                 timeout_summary=f"stuck: {step.value} is tried again",
             )
         except TimeoutError:
             return None
         self._woken = False
-        queued = cancel()
+        queued = undoing()
         if queued is None:
             return None
         self._queue.remove(queued)
-        cancelled = await self._answer(*queued)
-        undone = cancelled.denied is None and not cancelled.is_open
-        return cancelled.model_copy(update={"denied": UNDONE}) if undone else None
+        after = await self._answer(*queued)
+        undone = after.denied is None and (queued[0] is Step.REASSIGN or not after.is_open)
+        return after.model_copy(update={"denied": UNDONE}) if undone else None
 
     def _due(self, row: StepResult) -> datetime | None:
         """Give the next instant at which the row wants a look; none while a hand-over is stuck (ST-5)."""
@@ -168,6 +173,9 @@ class RecordTransfer:
                 updates.append(BULK_ID.value_set(str(result.bulk_id)))
             if result.respond_by is not None:
                 updates.append(RESPOND_BY.value_set(result.respond_by))
+            elif result.is_open and before is not None and before.respond_by is not None:
+                # Nobody is asked while it waits for a coordinator.
+                updates.append(RESPOND_BY.value_unset())
             workflow.upsert_search_attributes(updates)
         self._describe()
 
@@ -185,7 +193,7 @@ class RecordTransfer:
         if self._stuck_on is not None:
             lines.append(
                 f"**stuck** on `{self._stuck_on.value}`: see the row's `stuck_cause` and the worker's log; "
-                "a cancel undoes the kept decision"
+                "a cancel or a reassignment undoes the kept decision"
             )
         workflow.set_current_details("\n\n".join(lines))
 
@@ -232,6 +240,33 @@ class RecordTransfer:
         """Move less than was asked."""
         return await self._decide(Step.NARROW, command)
 
+    @workflow.update(
+        name="reassign",
+        description="A coordinator asks somebody else; the reason's id is required.",
+        unfinished_policy=_LEFT,
+    )
+    async def reassign(self, command: Reassign) -> StepResult:
+        """Ask somebody else."""
+        return await self._decide(Step.REASSIGN, command)
+
+    @workflow.update(
+        name="impose",
+        description="A coordinator hands over in the new owner's place; the reason's id is required.",
+        unfinished_policy=_LEFT,
+    )
+    async def impose(self, command: Impose) -> StepResult:
+        """Hand the record over in the new owner's place."""
+        return await self._decide(Step.IMPOSE, command)
+
+    @workflow.update(
+        name="extend",
+        description="A coordinator gives the one who is asked more time.",
+        unfinished_policy=_LEFT,
+    )
+    async def extend(self, command: Extend) -> StepResult:
+        """Give the one who is asked more time."""
+        return await self._decide(Step.EXTEND, command)
+
     @request.validator
     def _check_request(self, request: TransferRequest) -> None:
         _same_transfer(self._request.transfer_id, request.transfer_id)
@@ -250,6 +285,18 @@ class RecordTransfer:
 
     @narrow.validator
     def _check_narrow(self, command: Narrow) -> None:
+        _same_transfer(self._request.transfer_id, command.transfer_id)
+
+    @reassign.validator
+    def _check_reassign(self, command: Reassign) -> None:
+        _same_transfer(self._request.transfer_id, command.transfer_id)
+
+    @impose.validator
+    def _check_impose(self, command: Impose) -> None:
+        _same_transfer(self._request.transfer_id, command.transfer_id)
+
+    @extend.validator
+    def _check_extend(self, command: Extend) -> None:
         _same_transfer(self._request.transfer_id, command.transfer_id)
 
     @workflow.signal(name=WAKE, description="Look at the row: it may have changed.")

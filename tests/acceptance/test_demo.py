@@ -100,7 +100,9 @@ class TestRun:
             ("wrong_title", "denied", "ELIG-5"),
             ("frozen", "pending_acceptance", None),
             *[("power_cut", "accepted", None)] * 3,
+            *[("stepping_in", "accepted", None)] * 3,
         ]
+        assert [one["imposed"] for one in run.answer["transfers"]] == [*[False] * 13, True]
 
     def test_copy_or_quarantine(self, run: Run) -> None:
         with_copy, without_copy = run.answer["transfers"][:2]

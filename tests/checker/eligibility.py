@@ -108,10 +108,12 @@ def without_the_legal_basis(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]
 
 @rule("ELIG-8")
 def text_is_something_else(db: sqlite3.Connection) -> Rows:
-    """A basis, a message and a reason are texts of that kind; the first two by the one who asked (MOVE-9)."""
+    """A basis, a message and a reason are texts of that kind; the message by the one who asked (MOVE-9)."""
     return db.execute("""
         SELECT t.id, x.kind FROM transfers t JOIN texts x ON x.id IN (t.basis_id, t.message_id, t.reason_id)
-        WHERE (x.id IS t.basis_id AND (x.kind <> 'basis' OR x.author_id <> t.asked_by_id))
+        WHERE (x.id IS t.basis_id AND (x.kind <> 'basis' OR x.author_id NOT IN (
+                SELECT t.asked_by_id UNION SELECT actor_id FROM events WHERE transfer_id = t.id
+                AND outcome = 'allowed' AND action IN ('transfer.reassign', 'transfer.impose'))))
             OR (x.id IS t.message_id AND (x.kind <> 'message' OR x.author_id <> t.asked_by_id))
             OR (x.id IS t.reason_id AND x.kind <> 'reason')
     """)
@@ -119,10 +121,14 @@ def text_is_something_else(db: sqlite3.Connection) -> Rows:
 
 @rule("ELIG-9")
 def coordinator_to_themself(db: sqlite3.Connection) -> Rows:
-    """A coordinator is not the new owner of a transfer that they requested."""
+    """A coordinator receives by a transfer of their own making only where its owner was told of it."""
     return db.execute("""
-        SELECT id FROM transfers
-        WHERE asked_role = 'coordinator' AND asked_by_id = to_id AND state <> 'failed'
+        SELECT t.id FROM transfers t
+        WHERE state <> 'failed' AND ((asked_role = 'coordinator' AND asked_by_id = to_id)
+            OR EXISTS (SELECT 1 FROM events e WHERE e.transfer_id = t.id AND e.outcome = 'allowed'
+                AND e.action IN ('transfer.reassign', 'transfer.impose') AND e.actor_id = t.to_id))
+            AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.transfer_id = t.id
+                AND o.kind = 'coordinator_receives' AND o.member_id = t.from_id)
     """)
 
 

@@ -17,7 +17,13 @@ _KINDS = {
     "transfer.expire": "expired",
     "transfer.narrow": "narrowed",
     "transfer.remind": "reminder",
+    "transfer.extend": "extended",
 }
+#: Told apart from the step's own notice, and checked apart.
+_FURTHER = (
+    "('needs_you', 'restored', 'emergency', 'name_coordinator', 'coordinator_receives', 'role_granted',"
+    " 'role_revoked', 'quarantine_opened', 'quarantine_closed', 'quarantine_recovered')"
+)
 
 
 @rule("NOTE-1")
@@ -26,40 +32,63 @@ def told_otherwise_than_concerned(db: sqlite3.Connection) -> Iterator[tuple[Any,
     told: dict[str, Counter[tuple[str, str]]] = {}
     for cause_id, kind, member_id in db.execute(
         "SELECT cause_id, kind, member_id FROM outbox WHERE member_id IS NOT NULL"
-        " AND kind NOT LIKE 'bulk_%'"
-        " AND kind NOT IN ('needs_you', 'restored', 'emergency', 'name_coordinator',"
-        " 'role_granted', 'role_revoked', 'quarantine_opened', 'quarantine_closed', 'quarantine_recovered')"
+        f" AND kind NOT LIKE 'bulk_%' AND kind NOT IN {_FURTHER}"
     ):
         told.setdefault(cause_id, Counter())[kind, member_id] += 1
-    for transfer_id, command_id, action, actor_id, target, rule_id, *parties, waited in db.execute("""
-        SELECT t.id, e.command_id, e.action, e.actor_id, e.state_to, e.rule,
-            t.from_id, e.subject_id, t.asked_by_id,
-            EXISTS (SELECT 1 FROM events b WHERE b.transfer_id = t.id AND b.seq < e.seq
-                AND b.state_to = 'coordinator_override' AND b.command_id <> e.command_id)
-        FROM events e JOIN transfers t ON t.id = e.transfer_id
-        WHERE e.state_to IS NOT NULL AND e.action IN ('transfer.open', 'transfer.accept', 'transfer.refuse',
-            'transfer.cancel', 'transfer.expire', 'transfer.narrow', 'transfer.remind',
-            'transfer.lost_eligibility')
-    """):
-        owner, new_owner, asker = parties
-        concerned = {*parties}
-        if waited:
-            # Whoever no longer is asked is told no more (VIS-12).
-            concerned = {owner, asker}
-        if target == "failed":
-            expected = {("failed", asker)}
-        elif action == "transfer.remind":
-            expected = {("reminder", new_owner)}
-        elif action == "transfer.lost_eligibility":
-            expected = _lost(*parties, waits=target == "coordinator_override", rule_id=rule_id)
-        elif action == "transfer.open":
-            expected = {("asked", member) for member in {owner, new_owner} - {actor_id}}
-        else:
-            expected = {(_KINDS[action], member) for member in concerned - {actor_id}}
-        if told.pop(command_id, Counter()) != Counter(expected):
+    for step in db.execute(_STEPS):
+        transfer_id, command_id, action, *_ = step
+        if told.pop(command_id, Counter()) != Counter(_expected(*step[2:])):
             yield transfer_id, action, command_id
     for cause_id in told:
         yield "nothing happened", cause_id
+
+
+#: Each step that is told: who acted, to where it led, its rule; owner, new owner, asker; the state that the
+#: command before left, and who was replaced.
+_STEPS = """
+    SELECT t.id, e.command_id, e.action, e.actor_id, e.state_to, e.rule,
+        t.from_id, e.subject_id, t.asked_by_id,
+        (SELECT b.state_to FROM events b WHERE b.transfer_id = t.id AND b.seq < e.seq
+            AND b.state_to IS NOT NULL AND b.command_id <> e.command_id ORDER BY b.seq DESC LIMIT 1),
+        (SELECT o.subject_id FROM events o WHERE o.command_id = e.command_id
+            AND o.action = 'transfer.override' AND o.state_from = 'pending_acceptance')
+    FROM events e JOIN transfers t ON t.id = e.transfer_id
+    WHERE e.state_to IS NOT NULL AND e.action IN ('transfer.open', 'transfer.accept', 'transfer.refuse',
+        'transfer.cancel', 'transfer.expire', 'transfer.narrow', 'transfer.remind',
+        'transfer.lost_eligibility', 'transfer.reassign', 'transfer.impose', 'transfer.extend')
+"""
+
+
+def _expected(
+    action: str, actor_id: str | None, target: str, rule_id: str, *parties: str
+) -> set[tuple[str, str]]:
+    owner, new_owner, asker, before, replaced = parties
+    if target == "failed":
+        return {("failed", asker)}
+    if action == "transfer.lost_eligibility":
+        return _lost(owner, new_owner, asker, waits=target == "coordinator_override", rule_id=rule_id)
+    if action == "transfer.remind":
+        return set() if target == "coordinator_override" else {("reminder", new_owner)}
+    if action in {"transfer.reassign", "transfer.impose"}:
+        expected = _stepped_in(action, owner, new_owner, asker, replaced)
+    elif action == "transfer.open":
+        expected = {("asked", owner), ("asked", new_owner)}
+    else:
+        # Nobody was asked yet; or whoever was asked no longer is, and is told no more (VIS-12).
+        concerned = {owner, new_owner, asker} if before == "pending_acceptance" else {owner, asker}
+        expected = {(_KINDS[action], member) for member in (concerned if before else {asker})}
+    return {(kind, member) for kind, member in expected if member != actor_id}
+
+
+def _stepped_in(action: str, *parties: str) -> set[tuple[str, str]]:
+    """Say who hears that a coordinator stepped in (OVR-1): whoever is no longer asked not why (VIS-12)."""
+    owner, new_owner, asker, replaced = parties
+    if action == "transfer.impose":
+        expected = {("imposed", member) for member in (owner, new_owner, asker)}
+    else:
+        expected = {("reassigned", member) for member in {owner, asker} - {new_owner}}
+        expected.add(("asked", new_owner))
+    return expected | ({("cancelled", replaced)} if replaced not in {None, new_owner, asker} else set())
 
 
 def _lost(owner: str, new_owner: str, asker: str, *, waits: bool, rule_id: str) -> set[tuple[str, str]]:
@@ -78,6 +107,11 @@ def told_of_their_own_act(db: sqlite3.Connection) -> Rows:
     """)
 
 
+_REMINDED = """
+    SELECT command_id FROM events WHERE action = 'transfer.remind' AND state_to = 'coordinator_override'
+"""
+
+
 @rule("ST-1")
 def nobody_was_asked_to_decide(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Whoever waits for a coordinator is told to one, or without one to an administrator; nobody else is."""
@@ -85,12 +119,15 @@ def nobody_was_asked_to_decide(db: sqlite3.Connection) -> Iterator[tuple[Any, ..
     for cause_id, member_id in db.execute("SELECT cause_id, member_id FROM outbox WHERE kind = 'needs_you'"):
         told.setdefault(cause_id, set()).add(member_id)
     acted = dict(db.execute("SELECT command_id, actor_id FROM events WHERE actor_id IS NOT NULL"))
+    again = {command for (command,) in db.execute(_REMINDED)}
     for _, line, standing, _ in told_backwards(db):
         if line.action == "transfer.escalate":
             deciders = standing.acting("coordinator") or standing.acting("administrator")
             heard = told.pop(line.command, set())
             if heard != deciders - {acted.get(line.command)}:
                 yield line.transfer, "told", *sorted(map(str, heard)), "not", *sorted(map(str, deciders))
+        elif line.command in again and told.pop(line.command, set()) != standing.acting("coordinator"):
+            yield line.transfer, "reminded somebody else"
     for cause_id in told:
         yield cause_id, "for nothing"
 
@@ -126,8 +163,11 @@ def told_to_name_a_coordinator_otherwise(db: sqlite3.Connection) -> Iterator[tup
         "SELECT cause_id, member_id FROM outbox WHERE kind = 'name_coordinator'"
     ):
         told.setdefault(cause_id, set()).add(member_id)
+    again = {command for (command,) in db.execute(_REMINDED)}
     for organization_id, line, standing, _ in told_backwards(db):
         heard = told.pop(line.command, set())
+        if line.command in again and not standing.acting("coordinator"):
+            heard ^= standing.acting("administrator")
         left = line.action == "member.deactivate"
         went = left or (line.action == "member.revoke" and line.given == {"coordinator"})
         if not went or standing.acting("coordinator"):

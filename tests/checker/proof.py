@@ -53,16 +53,17 @@ def chain_is_broken(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
 
 @rule("AUD-1")
 def handover_not_logged_on_both_sides(db: sqlite3.Connection) -> Rows:
-    """An accepted transfer has one acceptance, one export and one import, by one command of the new owner."""
+    """An accepted transfer has one decision, one export and one import, by one command of who decided."""
     return db.execute("""
         SELECT t.id, count(e.seq), count(DISTINCT e.command_id) FROM transfers t
         LEFT JOIN events e ON e.transfer_id = t.id AND e.outcome = 'allowed' AND e.state_to = 'accepted'
         WHERE t.state = 'accepted' GROUP BY t.id
         HAVING count(e.seq) <> 3 OR count(DISTINCT e.command_id) <> 1
-            OR sum(e.action = 'transfer.accept' AND e.side IS NULL) <> 1
+            OR sum(e.action IN ('transfer.accept', 'transfer.impose') AND e.side IS NULL) <> 1
             OR sum(e.action = 'record.handed_over' AND e.side = 'export') <> 1
             OR sum(e.action = 'record.handed_over' AND e.side = 'import') <> 1
-            OR count(DISTINCT e.counts) <> 1 OR sum(e.actor_id IS t.to_id AND e.at = t.decided_at) <> 3
+            OR count(DISTINCT e.counts) <> 1
+            OR sum(e.actor_id IS t.decided_by_id AND e.at = t.decided_at) <> 3
     """)
 
 
@@ -196,7 +197,8 @@ def accepted_without_seals(db: sqlite3.Connection) -> Rows:
         UNION ALL
         SELECT 'receipt', t.id, r.event_seq FROM transfers t LEFT JOIN receipts r ON r.transfer_id = t.id
         LEFT JOIN events e ON e.organization_id = r.organization_id AND e.seq = r.event_seq
-            AND e.transfer_id = t.id AND e.action = 'transfer.accept' AND e.hash = r.event_hash
+            AND e.transfer_id = t.id AND e.action IN ('transfer.accept', 'transfer.impose')
+            AND e.hash = r.event_hash
         WHERE t.state = 'accepted' AND (e.seq IS NULL OR r.organization_id <> t.organization_id)
     """)
 

@@ -117,6 +117,14 @@ UPDATE transfers SET decided_by_id = from_id WHERE id = :accepted;
 UPDATE transfers SET failed_rule = NULL WHERE id = :failed;
 -- stuck_but_closed
 UPDATE transfers SET stuck_cause = 'missing_content' WHERE id = :accepted;
+-- imposed_in_disguise
+UPDATE transfers SET imposed = 0 WHERE id = :imposed;
+-- overridden_for_nothing
+UPDATE events SET role = 'practitioner' WHERE action = 'transfer.override';
+-- asked_and_forgotten
+DELETE FROM askings WHERE transfer_id = :reassigned;
+-- stepped_in_without_a_reason
+UPDATE transfers SET reason_id = NULL WHERE id = :imposed;
 -- written_while_frozen
 INSERT INTO events SELECT organization_id, 99999, at, 'note.add', 'allowed', NULL, actor_id, role, NULL, 'command',
     NULL, NULL, record_id, NULL, NULL, NULL, NULL, NULL, hash, hash FROM events WHERE transfer_id = :pending;

@@ -17,6 +17,9 @@ EDGES = {
     ("transfer.open", "requested", "failed"),
     ("transfer.accept", "pending_acceptance", "accepted"),
     ("record.handed_over", "pending_acceptance", "accepted"),
+    ("transfer.reassign", "coordinator_override", "pending_acceptance"),
+    ("transfer.impose", "coordinator_override", "accepted"),
+    ("record.handed_over", "coordinator_override", "accepted"),
     ("transfer.refuse", "pending_acceptance", "refused"),
     ("transfer.refuse", "pending_acceptance", "coordinator_override"),
     ("transfer.cancel", "requested", "cancelled"),
@@ -27,10 +30,11 @@ EDGES = {
     ("transfer.expire", "pending_acceptance", "coordinator_override"),
     ("transfer.escalate", "pending_acceptance", "coordinator_override"),
     ("transfer.lost_eligibility", "pending_acceptance", "coordinator_override"),
+    ("transfer.override", "requested", "coordinator_override"),
     ("transfer.override", "pending_acceptance", "coordinator_override"),
 }
 #: What may happen to an open transfer without moving it.
-EVENTS = {"transfer.narrow", "transfer.remind", "transfer.lost_eligibility"}
+EVENTS = {"transfer.narrow", "transfer.extend", "transfer.remind", "transfer.lost_eligibility"}
 #: What changes a record: frozen while a transfer is open (VIS-4). A share may be lowered: see ``writing``.
 WRITES = {"note.add", "note.edit", "note.sign", "note.approve", "note.adopt", "note.set_aside",
           "document.add", "raw_data.add", "profile.add", "invoice.add", "task.add", "memo.add",
@@ -134,7 +138,9 @@ def expired_early(db: sqlite3.Connection) -> Rows:
     """A deadline passes at its instant or later."""
     return db.execute("""
         SELECT t.id, e.at, t.respond_by FROM transfers t JOIN events e ON e.transfer_id = t.id
-        WHERE e.action = 'transfer.expire' AND e.outcome = 'allowed' AND e.at < t.respond_by
+        WHERE e.action = 'transfer.expire' AND e.outcome = 'allowed' AND e.at < coalesce(
+            (SELECT a.respond_by FROM askings a WHERE a.transfer_id = t.id AND a.ended_at >= e.at
+                ORDER BY a.version LIMIT 1), t.respond_by)
     """)
 
 
@@ -149,7 +155,8 @@ def decided_by_the_wrong_person(db: sqlite3.Connection) -> Rows:
     """The new owner accepts and refuses; the deadline is nobody's decision; a decision has its instant."""
     return db.execute("""
         SELECT id, state FROM transfers
-        WHERE (state IN ('accepted', 'refused') AND decided_by_id IS NOT to_id)
+        WHERE (state IN ('accepted', 'refused') AND imposed = 0 AND decided_by_id IS NOT to_id)
+            OR (imposed = 1 AND (state <> 'accepted' OR decided_by_id IS NULL))
             OR (state IN ('expired', 'failed') AND decided_by_id IS NOT NULL)
             OR (state IN ('pending_acceptance', 'requested')
                 AND (decided_at IS NOT NULL OR decided_by_id IS NOT NULL))
@@ -170,6 +177,71 @@ def stuck_but_closed(db: sqlite3.Connection) -> Rows:
     return db.execute("""
         SELECT id, state FROM transfers WHERE stuck_cause IS NOT NULL
         AND state NOT IN ('requested', 'pending_acceptance', 'coordinator_override')
+    """)
+
+
+@rule("OVR-1")
+def imposed_in_disguise(db: sqlite3.Connection) -> Rows:
+    """What was imposed says so on the row and in the log, by a coordinator; an acceptance never does."""
+    return db.execute("""
+        SELECT t.id, t.imposed, e.action FROM transfers t JOIN events e ON e.transfer_id = t.id
+            AND e.outcome = 'allowed' AND e.action IN ('transfer.accept', 'transfer.impose')
+        WHERE t.imposed <> (e.action = 'transfer.impose') OR e.actor_id IS NOT t.decided_by_id
+            OR e.role <> CASE e.action WHEN 'transfer.impose' THEN 'coordinator' ELSE 'practitioner' END
+            OR e.subject_id IS NOT t.to_id
+    """)
+
+
+@rule("OVR-1")
+def overridden_for_nothing(db: sqlite3.Connection) -> Rows:
+    """An override is a coordinator's, and the same command reassigns, imposes or cancels."""
+    return db.execute("""
+        SELECT e.transfer_id, e.command_id FROM events e
+        WHERE e.action = 'transfer.override' AND (e.role <> 'coordinator' OR NOT EXISTS (
+            SELECT 1 FROM events o WHERE o.command_id = e.command_id AND o.seq > e.seq
+            AND o.actor_id = e.actor_id AND o.state_from = 'coordinator_override'
+            AND o.action IN ('transfer.reassign', 'transfer.impose', 'transfer.cancel')))
+    """)
+
+
+@rule("OVR-1")
+def asked_and_forgotten(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Whoever was asked before is remembered, in order; the last one is on the row."""
+    for transfer_id, to_id in db.execute(
+        "SELECT id, to_id FROM transfers WHERE state <> 'failed'"
+    ).fetchall():
+        told = [
+            subject
+            for (subject,) in db.execute(
+                "SELECT subject_id FROM events WHERE transfer_id = ? AND outcome = 'allowed' AND side IS NULL"
+                " AND action IN ('transfer.open', 'transfer.reassign', 'transfer.impose') ORDER BY seq",
+                (transfer_id,),
+            )
+        ]
+        imposed = db.execute(
+            "SELECT 1 FROM events WHERE transfer_id = ? AND action = 'transfer.impose'"
+            " AND outcome = 'allowed'",
+            (transfer_id,),
+        ).fetchone()
+        if imposed and told[-2:-1] == told[-1:]:
+            told.pop()  # on the one who was asked
+        kept = db.execute(
+            "SELECT member_id FROM askings WHERE transfer_id = ? ORDER BY version", (transfer_id,)
+        )
+        if told and [*(member for (member,) in kept), to_id] != told:
+            yield transfer_id, to_id
+
+
+@rule("ST-2")
+def stepped_in_without_a_reason(db: sqlite3.Connection) -> Rows:
+    """Who reassigned or imposed gave a reason, kept with whoever was asked by it."""
+    return db.execute("""
+        SELECT e.transfer_id, e.action FROM events e
+        WHERE e.action IN ('transfer.reassign', 'transfer.impose') AND e.outcome = 'allowed'
+            AND NOT EXISTS (SELECT 1 FROM texts x WHERE x.author_id = e.actor_id AND x.kind = 'reason')
+        UNION ALL
+        SELECT id, 'last' FROM transfers
+        WHERE reason_id IS NULL AND (imposed = 1 OR reassigned_by_id IS NOT NULL)
     """)
 
 

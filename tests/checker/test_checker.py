@@ -281,6 +281,23 @@ def _write(clinic: Clinic) -> UUID:
     return desk.share(owner, record, who, level=ShareLevel.READ, approval=True)
 
 
+def _step_in(clinic: Clinic, ids: dict[str, UUID]) -> None:
+    """Let a coordinator reassign, extend, impose and cancel."""
+    third = clinic.colleague()
+    ids["reassigned"] = clinic.ask(record_id=clinic.full_record().record)
+    assert clinic.reassign(ids["reassigned"], third).denied is None
+    assert clinic.extend(ids["reassigned"], timedelta(days=40)).denied is None
+    clinic.refuse(ids["reassigned"], by=third)
+    ids["imposed"] = clinic.ask(by=clinic.world.coordinator, record_id=clinic.full_record().record)
+    clinic.refuse(ids["imposed"])
+    clinic.remind(ids["imposed"], after=timedelta(days=4))
+    assert clinic.impose(ids["imposed"], third).state == "accepted"
+    again = clinic.ask(record_id=clinic.full_record().record)
+    assert clinic.impose(again).state == "accepted"
+    stopped = clinic.ask(record_id=clinic.full_record().record)
+    clinic.cancel(stopped, by=clinic.world.coordinator)
+
+
 def _lose(clinic: Clinic, ids: dict[str, UUID]) -> None:
     """Let somebody leave who is asked twice, then the coordinator; and end a restriction."""
     desk, administrator = Desk(clinic.database), clinic.world.administrator
@@ -299,6 +316,7 @@ def _lose(clinic: Clinic, ids: dict[str, UUID]) -> None:
     )
     desk.unrestrict(clinic.world.owner, clinic.world.record, entry.id)
     clinic.cancel(ids["lost"])
+    _step_in(clinic, ids)
 
 
 def _name(clinic: Clinic, ids: dict[str, UUID]) -> None:

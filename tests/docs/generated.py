@@ -50,6 +50,9 @@ MESSAGES: Final[Mapping[str, type[BaseModel]]] = {
     "refuse": messages.Refuse,
     "cancel": messages.Cancel,
     "narrow": messages.Narrow,
+    "reassign": messages.Reassign,
+    "impose": messages.Impose,
+    "extend": messages.Extend,
     "the answer": messages.StepResult,
 }
 #: What a page says that is written whole by a module of the product, which has a function `page`.

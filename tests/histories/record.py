@@ -16,7 +16,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
 from engine.errors import Denied
-from engine.messages.transfer import Accept
+from engine.messages.transfer import Accept, Impose
 from engine.records.database import Database
 from tests.workflows import histories
 from tests.workflows.clinic import CAUTIOUS, EVERYTHING, Clinic, eventually, found_clinic
@@ -115,6 +115,52 @@ async def undone(clinic: Clinic) -> UUID:
     return asked.id
 
 
+async def reassigned(clinic: Clinic) -> UUID:
+    """Refused, waited for a coordinator, asked of a colleague who was given more time, and accepted."""
+    who = clinic.members
+    asked = await clinic.request(by=who.coordinator)
+    await clinic.service.refuse(who.new_owner, asked.id, reason=secret("reason"))
+    await clinic.fast_forward(asked.id, timedelta(days=4))
+    await clinic.service.reassign(who.coordinator, asked.id, who.colleague, reason=secret("reason"))
+    until = (clinic.row(asked.id).respond_by + timedelta(days=10)).date()
+    await clinic.service.extend(who.coordinator, asked.id, until)
+    await clinic.service.accept(who.colleague, asked.id)
+    return asked.id
+
+
+async def imposed(clinic: Clinic) -> UUID:
+    """Asked, and imposed by a coordinator while it was pending."""
+    asked = await clinic.request()
+    await clinic.service.impose(clinic.members.coordinator, asked.id, reason=secret("reason"))
+    return asked.id
+
+
+async def overridden(clinic: Clinic) -> UUID:
+    """Asked, and cancelled by a coordinator while it was pending."""
+    asked = await clinic.request()
+    await clinic.service.cancel(clinic.members.coordinator, asked.id, reason=secret("reason"))
+    return asked.id
+
+
+async def redirected(clinic: Clinic) -> UUID:
+    """Imposed while bytes were missing, and undone by a reassignment, which was refused."""
+    who = clinic.members
+    asked = await clinic.request()
+    command = Impose(
+        transfer_id=asked.id,
+        command_id=uuid4(),
+        actor_id=who.coordinator,
+        reason_id=clinic.text(who.coordinator),
+    )
+    with clinic.without_bytes():
+        impose = asyncio.create_task(clinic.send("impose", command))
+        await eventually(lambda: clinic.stuck_on(asked.id, "transfer.impose"))
+        await clinic.service.reassign(who.coordinator, asked.id, who.colleague, reason=secret("reason"))
+    await asyncio.gather(impose, return_exceptions=True)
+    await clinic.service.refuse(who.colleague, asked.id, reason=secret("reason"))
+    return asked.id
+
+
 SCENARIOS: Final[Mapping[str, Callable[[Clinic], Awaitable[UUID]]]] = {
     scenario.__name__: scenario
     for scenario in (
@@ -127,17 +173,23 @@ SCENARIOS: Final[Mapping[str, Callable[[Clinic], Awaitable[UUID]]]] = {
         denied,
         delayed,
         undone,
+        reassigned,
+        imposed,
+        overridden,
+        redirected,
     )
 }
 
 
 async def record(folder: Path) -> None:
-    """Play every scenario in a clinic of its own, and write the histories."""
+    """Play every scenario that has no history yet in a clinic of its own, and write it."""
     folder.mkdir(parents=True, exist_ok=True)
     # Not the name of this machine.
     async with await time_skipping_server(identity="recorder") as environment:
         with environment.with_time_skipping_disabled():
             for name, scenario in SCENARIOS.items():
+                if (folder / f"{name}.json").exists():
+                    continue
                 text = await _played(environment, scenario)
                 assert histories.leaks(text) == []
                 (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")

@@ -25,6 +25,7 @@ from tests.permissions.nearby import Nearby
 C = ContentClass
 _DAY: Final = date(2026, 3, 2)
 _STARTS: Final = datetime(2041, 1, 7, 15, tzinfo=UTC)
+_LATER: Final = date(2040, 12, 1)
 _NARROWER: Final = Options()
 
 
@@ -355,6 +356,27 @@ DOORS: Final[Mapping[str, Door]] = {
     "transfer cancel": Door(
         ("cancel",),
         lambda d, who, t: d.wait(d.service.cancel(who, _transfer_of(t), reason="autrement")),
+        transfer=True,
+    ),
+    "transfer reassign": Door(
+        ("reassign",),
+        lambda d, who, t: d.wait(
+            d.service.reassign(
+                who, _transfer_of(t), d.cast.candidate, reason="en congé", withhold_raw_data=True
+            )
+        ),
+        transfer=True,
+    ),
+    "transfer impose": Door(
+        ("impose",),
+        lambda d, who, t: d.wait(
+            d.service.impose(who, _transfer_of(t), reason="en congé", withhold_raw_data=True)
+        ),
+        transfer=True,
+    ),
+    "transfer extend": Door(
+        ("extend",),
+        lambda d, who, t: d.wait(d.service.extend(who, _transfer_of(t), _LATER)),
         transfer=True,
     ),
     "transfer narrow": Door(

@@ -22,7 +22,7 @@ from tests import build
 from tests.build import BuiltRecord, World
 
 #: Older than any clock: a step then takes the clock's instant.
-_LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)
+LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)
 #: When every quarantine is due.
 _LONG_AFTER: Final = datetime(2050, 1, 1, tzinfo=UTC)
 _OPTIONS: Final = Options(include_confidential=True, raw_data=RawDataChoice.INCLUDE, keep_copy=False)
@@ -104,8 +104,8 @@ def _hand_over(database: Database, world: World, record_id: UUID) -> None:
         options=Options(keep_copy=False),
     )
     accept = Accept(transfer_id=request.transfer_id, command_id=uuid4(), actor_id=world.owner)
-    assert told(Steps(database).open(StepInput(what=request, at=_LONG_AGO))) == "done"
-    assert told(Steps(database).accept(StepInput(what=accept, at=_LONG_AGO))) == "done"
+    assert told(Steps(database).open(StepInput(what=request, at=LONG_AGO))) == "done"
+    assert told(Steps(database).accept(StepInput(what=accept, at=LONG_AGO))) == "done"
 
 
 def _live(database: Database, record_id: UUID) -> BuiltRecord:
@@ -130,7 +130,7 @@ def _request(of: Scene, record_id: UUID, transfer_id: UUID) -> StepInput[Transfe
         purpose=Purpose.CONTINUITY,
         options=_OPTIONS,
     )
-    return StepInput(what=request, at=_LONG_AGO)
+    return StepInput(what=request, at=LONG_AGO)
 
 
 def told(result: StepResult) -> str:
@@ -147,16 +147,16 @@ def _command(of: Scene) -> dict[str, Any]:
 
 
 def _accept(database: Database, of: Scene, _which: str) -> str:
-    return told(Steps(database).accept(StepInput(what=Accept(**_command(of)), at=_LONG_AGO)))
+    return told(Steps(database).accept(StepInput(what=Accept(**_command(of)), at=LONG_AGO)))
 
 
 def _refuse(database: Database, of: Scene, _which: str) -> str:
     command = Refuse(**_command(of), reason_id=of.reason)
-    return told(Steps(database).refuse(StepInput(what=command, at=_LONG_AGO)))
+    return told(Steps(database).refuse(StepInput(what=command, at=LONG_AGO)))
 
 
 def _expire(database: Database, of: Scene, _which: str) -> str:
-    return told(Steps(database).expire(StepInput(what=Wake(transfer_id=of.transfer), at=_LONG_AGO)))
+    return told(Steps(database).expire(StepInput(what=Wake(transfer_id=of.transfer), at=LONG_AGO)))
 
 
 def _ask(database: Database, of: Scene, _which: str) -> str:

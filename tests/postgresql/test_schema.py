@@ -254,7 +254,8 @@ def _transfer(sql: Sql) -> None:
         sql.denied("AUD-1", f"UPDATE transfers SET {column} = 'another'")
     sql.denied("AUD-1", "DELETE FROM transfers")
     sql.denied("AUD-1", "TRUNCATE transfers CASCADE")
-    sql.allowed("UPDATE transfers SET state = 'accepted', version = version + 1")
+    sql.allowed("UPDATE transfers SET state = 'accepted', imposed = true, version = version + 1")
+    sql.denied("OVR-1", "UPDATE transfers SET imposed = false")
     for state in sorted(FINAL_STATES):
         if state.value != "accepted":
             sql.denied("ST-T", f"UPDATE transfers SET state = '{state.value}'")
@@ -362,6 +363,10 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         " SELECT t.id, gen_random_uuid(), h.id, 'note' FROM transfers t, holdings h LIMIT 1"
     )
     sql.unguarded(
+        "INSERT INTO askings (transfer_id, version, member_id, asked_at, respond_by, answer, ended_at)"
+        " SELECT id, 1, to_id, now(), now(), 'refused', now() FROM transfers"
+    )
+    sql.unguarded(
         "INSERT INTO deliveries (id, organization_id, member_id, topic, state, attempts, due_at, created_at,"
         " sent_at) SELECT gen_random_uuid(), organization_id, to_id, 't', 'sent', 1, now(), now(), now()"
         " FROM transfers"
@@ -371,6 +376,7 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         " SELECT 1, organization_id, to_id, now() FROM transfers LIMIT 1"
     )
     for table, rule, change in (
+        ("askings", "OVR-1", "answer = 'expired'"),
         ("deliveries", "NOTE-3", "state = 'waiting', sent_at = NULL"),
         ("calls", "NOTE-2", "at = now()"),
         ("emergencies", "VIS-4", "reason = 'another'"),

@@ -23,7 +23,7 @@ from engine.rules.bulk import RefusedRecipient
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
 from engine.states.choices import Need, Purpose, RawDataChoice, Role, ShareLevel
-from engine.states.transfer import TABLE, Party, TransferState, TransferTrigger
+from engine.states.transfer import FINAL_STATES, TABLE, Party, TransferState, TransferTrigger
 
 ENGINE = Path(engine.__file__).parent
 RAISED = {"Denied", "BadInput", "Unavailable", "Stuck", "NotFound"}
@@ -39,6 +39,10 @@ PUT_TOGETHER: dict[tuple[str, str], list[str]] = {
 ANSWERS = (TransferTrigger.ACCEPT, TransferTrigger.REFUSE)
 #: What a person decides; the other triggers are the engine's or have no command yet.
 DECIDED = (*ANSWERS, TransferTrigger.CANCEL)
+#: What a coordinator decides; from a state that a pending transfer is overridden in, nothing denies it.
+STEPS_IN = (TransferTrigger.REASSIGN, TransferTrigger.IMPOSE)
+#: What a rule is named by where several commands share it.
+SHARED = {"rule": ["ST-T/reassign", "ST-T/impose", "ST-3"]}
 
 #: Words that are the same in both languages.
 SAME_WORDS = {
@@ -83,6 +87,8 @@ def keys_of(name: str, arguments: list[ast.expr]) -> list[str]:
         if isinstance(head, ast.JoinedStr):
             assert ast.unparse(head) == "f'ST-T/{trigger}'"
             codes = [f"ST-T/{trigger}" for trigger in ANSWERS]
+        elif isinstance(head, ast.Name):
+            codes = SHARED[head.id]
         else:
             codes = [ast.literal_eval(head)]
     if not arguments:
@@ -102,8 +108,10 @@ def transitions() -> set[str]:
         for state in TransferState
         if (state, trigger) not in edges
     }
-    guards = {f"ST-T/{e.trigger}/{g.name}" for e in TABLE if e.trigger in DECIDED for g in e.guards}
-    return from_states | guards
+    final = {f"ST-T/{trigger}/from_{state}" for trigger in STEPS_IN for state in FINAL_STATES}
+    decided = {*DECIDED, *STEPS_IN}
+    guards = {f"ST-T/{e.trigger}/{g.name}" for e in TABLE if e.trigger in decided for g in e.guards}
+    return from_states | final | guards
 
 
 def placeholders(text: str) -> set[str]:

@@ -11,7 +11,7 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
-from engine.activities import decisions
+from engine.activities import accepting, waiting
 from engine.errors import Denied
 from engine.messages.transfer import WORKFLOW, Accept, Cancel, Narrow, workflow_id
 from engine.states.choices import Basis, BasisForm, Purpose
@@ -187,7 +187,7 @@ async def test_an_unexpected_error_is_kept_and_what_comes_after_is_executed(
     """A bug in a step wedges no workflow: the command waits for the repair, then the next one is taken."""
     who = clinic.members
     asked = await clinic.request()
-    repaired = decisions.narrow
+    repaired = waiting.narrow
     tries = 0
 
     def broken(*_: object) -> None:
@@ -195,7 +195,7 @@ async def test_an_unexpected_error_is_kept_and_what_comes_after_is_executed(
         tries += 1
         raise KeyError(secret("row"))
 
-    monkeypatch.setattr(decisions, "narrow", broken)
+    monkeypatch.setattr(waiting, "narrow", broken)
     narrow = asyncio.create_task(
         clinic.send(
             "narrow",
@@ -206,7 +206,7 @@ async def test_an_unexpected_error_is_kept_and_what_comes_after_is_executed(
     await eventually(lambda: clinic.stuck_on(asked.id, "transfer.narrow"))
     accept = asyncio.create_task(clinic.service.accept(who.new_owner, asked.id))
 
-    monkeypatch.setattr(decisions, "narrow", repaired)
+    monkeypatch.setattr(waiting, "narrow", repaired)
     await clinic.fast_forward(asked.id, NEXT_TRY)
     assert (await narrow).denied is None
     assert (await accept).state is TransferState.ACCEPTED
@@ -223,7 +223,7 @@ async def test_an_owner_gets_out_of_a_step_that_always_fails(
     def broken(*_: object) -> None:
         raise KeyError(secret("row"))
 
-    monkeypatch.setattr(decisions, "hand_over", broken)
+    monkeypatch.setattr(accepting, "hand_over", broken)
     accept = asyncio.create_task(
         clinic.send("accept", Accept(transfer_id=asked.id, command_id=uuid4(), actor_id=who.new_owner))
     )

@@ -161,7 +161,7 @@ _QUESTIONS: Final[dict[str, tuple[str, ...]]] = {
            HAVING count(*) <> 1 + (SELECT count(*) FROM handed WHERE record_id = r.id)""",
         """SELECT h.number FROM handed AS h LEFT JOIN events AS e
                ON e.transfer_id = h.transfer_id AND e.outcome = 'allowed' GROUP BY h.transfer_id
-           HAVING sum(e.action = 'transfer.accept') IS NOT 1
+           HAVING sum(e.action IN ('transfer.accept', 'transfer.impose')) IS NOT 1
                OR sum(e.action = 'record.handed_over' AND e.side = 'export') IS NOT 1
                OR sum(e.action = 'record.handed_over' AND e.side = 'import') IS NOT 1""",
         """SELECT r.number FROM events AS e JOIN records AS r ON r.id = e.record_id

@@ -190,6 +190,7 @@ def _transfer(told: Told) -> dict[str, Any]:
         "new_owner": told.new_owner,
         "state": told.state,
         "rule": told.rule,
+        "imposed": told.imposed,
         "seconds": round(told.seconds, 3),
         **{outcome: told.counts[outcome] for outcome in OUTCOMES},
     }

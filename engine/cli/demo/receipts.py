@@ -12,7 +12,8 @@ SELECT t.id, r.statement, r.signature, k.public_key, r.manifest_hash, e.hash
   FROM transfers AS t
   LEFT JOIN receipts AS r ON r.transfer_id = t.id
   LEFT JOIN organization_keys AS k ON k.organization_id = t.organization_id
-  LEFT JOIN events AS e ON e.transfer_id = t.id AND e.action = 'transfer.accept' AND e.outcome = 'allowed'
+  LEFT JOIN events AS e ON e.transfer_id = t.id AND e.outcome = 'allowed'
+            AND e.action IN ('transfer.accept', 'transfer.impose')
  WHERE t.state = 'accepted'
 """
 

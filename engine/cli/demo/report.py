@@ -57,6 +57,7 @@ class Told:
     seconds: float
     transfer_id: UUID | None = None
     rule: str | None = None
+    imposed: bool = False
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -140,7 +141,7 @@ class Report:
             ended = Text.assemble(
                 (one.record_number, "bold"),
                 f"  {one.owner} → {one.new_owner}  ",
-                self._state(one, label(f"state/{one.state}", self.words.language)),
+                self._state(one, self._words(one)),
                 (f"  {self.words.seconds(one.seconds)}", "dim"),
             )
             self._hanging(Text(f"{_INDENT}✓ ", style="green"), ended)
@@ -215,6 +216,10 @@ class Report:
             self.console.print(Text.assemble(mark, line), soft_wrap=True)
             mark = Text(" " * len(mark))
 
+    def _words(self, told: Told) -> str:
+        """Say how it ended; what was imposed never reads as an acceptance (OVR-1)."""
+        return self.words("imposed") if told.imposed else label(f"state/{told.state}", self.words.language)
+
     def _state(self, told: Told, words: str) -> Text:
         if told.rule is not None:
             words = self.words("denied", rule=told.rule)
@@ -230,7 +235,7 @@ class Report:
             numbers = (str(one.counts[outcome] or "·") if one.counts else "" for outcome in OUTCOMES)
             names = f"{_short(one.owner)} → {_short(one.new_owner)}"
             waits = one.state == TransferState.PENDING_ACCEPTANCE
-            words = self.words("waiting") if waits else label(f"state/{one.state}", self.words.language)
+            words = self.words("waiting") if waits else self._words(one)
             table.add_row(one.record_number, names, self._state(one, words), *numbers)
         return table
 

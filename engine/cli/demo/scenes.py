@@ -15,7 +15,7 @@ from engine.cli.dev import DevStack
 from engine.desk.desk import Desk
 from engine.errors import EngineError, Unavailable
 from engine.service import Service
-from engine.states.choices import Options, Purpose, RawDataChoice
+from engine.states.choices import Options, Purpose, RawDataChoice, Role
 from engine.states.transfer import TransferState
 from engine.views import MemberView, TransferView
 
@@ -63,9 +63,12 @@ class Stage:
             message=f"{self.report.words('message')} ({self.clinic.marker})",
         )
 
-    def ended(self, scene: str, place: int, transfer: TransferView, began: float) -> Told:
+    def ended(
+        self, scene: str, place: int, transfer: TransferView, began: float, owner: MemberView | None = None
+    ) -> Told:
         """Note how a transfer stands, as the one who had the record sees it."""
-        seen = self.desk.transfer(self.clinic.owner_of(place).id, transfer.id)
+        owner = owner or self.clinic.owner_of(place)
+        seen = self.desk.transfer(owner.id, transfer.id)
         self.expected.states[str(seen.id)] = seen.state.value
         counts: Counter[str] = Counter()
         if seen.state is TransferState.ACCEPTED:
@@ -74,9 +77,10 @@ class Stage:
         return Told(
             scene=scene,
             record_number=self.clinic.records[place].number,
-            owner=self.clinic.owner_of(place).name,
+            owner=owner.name,
             new_owner=seen.new_owner or "",
             state=seen.state.value,
+            imposed=seen.imposed_by is not None,
             seconds=time.monotonic() - began,
             transfer_id=seen.id,
             counts=counts,
@@ -216,6 +220,65 @@ async def _power_cut(stage: Stage) -> list[Told]:
     return told
 
 
+async def _stepping_in(stage: Stage) -> list[Told]:
+    """Somebody falls ill: a coordinator moves one record, redirects another one and imposes a third."""
+    return [await _moved(stage), await _redirected(stage), await _imposed(stage)]
+
+
+async def _moved(stage: Stage) -> Told:
+    began, clinic = time.monotonic(), stage.clinic
+    ill, helper = clinic.next_to(_COPY), clinic.next_to(_COPY, 2)
+    asked = await _ask_for(stage, _COPY, helper)
+    await stage.service.accept(helper.id, asked.id)
+    stage.report.line("stepping_in.moved", ill=ill.name, helper=helper.name)
+    return stage.ended("stepping_in", _COPY, asked, began, ill)
+
+
+async def _redirected(stage: Stage) -> Told:
+    """What was asked before, by the one who is ill now, is asked of somebody else."""
+    began, clinic, place = time.monotonic(), stage.clinic, COMPLETE
+    ill, first, second = clinic.next_to(place), clinic.next_to(place, 2), clinic.owner_of(place)
+    asked = await stage.service.request(
+        ill.id, clinic.records[place].id, first.id, purpose=Purpose.ABSENCE, message=_said(stage, "message")
+    )
+    await stage.service.reassign(clinic.coordinator.id, asked.id, second.id, reason=_said(stage, "ill"))
+    await stage.service.accept(second.id, asked.id)
+    stage.report.line("stepping_in.reassigned", first=first.name, second=second.name)
+    return stage.ended("stepping_in", place, asked, began, ill)
+
+
+async def _imposed(stage: Stage) -> Told:
+    """A refusal waits for a coordinator, whose role is taken meanwhile and given back: it counts at once."""
+    began, clinic, desk, report = time.monotonic(), stage.clinic, stage.desk, stage.report
+    holder, to, coordinator = clinic.next_to(_NO_COPY), clinic.next_to(_NO_COPY, 2), clinic.coordinator.id
+    asked = await _ask_for(stage, _NO_COPY, to)
+    await stage.service.refuse(to.id, asked.id, reason=_said(stage, "reason"))
+    # Nobody is left without a role: the coordinator practises too.
+    desk.grant(clinic.administrator_id, coordinator, Role.PRACTITIONER)
+    revoked = desk.revoke(clinic.administrator_id, coordinator, Role.COORDINATOR)
+    report.line("stepping_in.waits", to=to.name, count=revoked.waiting)
+    try:
+        await stage.service.impose(coordinator, asked.id, reason=_said(stage, "ill"))
+    except EngineError as denial:
+        report.line("stepping_in.denied", rule=denial.code)
+    else:
+        stage.expected.surprises.append("stepping_in.denied")
+    desk.grant(clinic.administrator_id, coordinator, Role.COORDINATOR)
+    await stage.service.impose(coordinator, asked.id, reason=_said(stage, "ill"))
+    report.line("stepping_in.imposed", to=to.name)
+    return stage.ended("stepping_in", _NO_COPY, asked, began, holder)
+
+
+async def _ask_for(stage: Stage, place: int, to: MemberView) -> TransferView:
+    return await stage.service.request(
+        stage.clinic.coordinator.id, stage.clinic.records[place].id, to.id, purpose=Purpose.ABSENCE
+    )
+
+
+def _said(stage: Stage, word: str) -> str:
+    return f"{stage.report.words(word)} ({stage.clinic.marker})"
+
+
 async def _ask_one(stage: Stage, place: int) -> TransferView:
     # The copies alternate, so that both ways of ending a holding meet the power cut.
     return await stage.ask(place, options=Options(keep_copy=place % 2 == 0))
@@ -274,6 +337,7 @@ _SCENES: Final[tuple[tuple[str, Callable[[Stage], Awaitable[list[Told]]]], ...]]
     ("wrong_title", _wrong_title),
     ("frozen", _frozen),
     ("power_cut", _power_cut),
+    ("stepping_in", _stepping_in),
 )
 
 

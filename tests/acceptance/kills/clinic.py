@@ -29,6 +29,7 @@ from tests.checker.checking import check
 _OPEN: Final = ("requested", "pending_acceptance", "coordinator_override")
 PATIENCE: Final = timedelta(seconds=DEADLINE)
 REASON: Final = "no room before the spring"
+_LATER: Final = (datetime.now(UTC) + timedelta(days=60)).date()
 
 
 class Footprint(NamedTuple):
@@ -77,6 +78,45 @@ EXPECTED: Final = {
         [_ASKED, ("cancelled", "new_owner")],
         _opened(("transfer.cancel", "owner", "allowed", None)),
     ),
+    "reassign": Footprint(
+        "pending_acceptance",
+        2,
+        [("live", "owner")],
+        [_ASKED, ("asked", "third"), ("cancelled", "new_owner"), ("reassigned", "owner")],
+        _opened(
+            ("transfer.override", "coordinator", "allowed", None),
+            ("transfer.reassign", "coordinator", "allowed", None),
+        ),
+    ),
+    "impose": Footprint(
+        "accepted",
+        2,
+        [("archived", "owner"), ("live", "new_owner")],
+        [("appointment_cancelled", "client"), _ASKED, ("imposed", "new_owner"), ("imposed", "owner")],
+        _opened(
+            ("transfer.override", "coordinator", "allowed", None),
+            ("transfer.impose", "coordinator", "allowed", None),
+            ("record.handed_over", "coordinator", "allowed", "export"),
+            ("record.handed_over", "coordinator", "allowed", "import"),
+        ),
+    ),
+    "extend": Footprint(
+        "pending_acceptance",
+        1,
+        [("live", "owner")],
+        [_ASKED, ("extended", "new_owner"), ("extended", "owner")],
+        _opened(("transfer.extend", "coordinator", "allowed", None)),
+    ),
+    "override": Footprint(
+        "cancelled",
+        2,
+        [("live", "owner")],
+        [_ASKED, ("cancelled", "new_owner"), ("cancelled", "owner")],
+        _opened(
+            ("transfer.override", "coordinator", "allowed", None),
+            ("transfer.cancel", "coordinator", "allowed", None),
+        ),
+    ),
     "expire": Footprint(
         "expired",
         2,
@@ -87,17 +127,25 @@ EXPECTED: Final = {
 }
 
 
+#: The step in which a command dies, where it is called otherwise.
+STEP_OF: Final = {"override": "cancel"}
+#: After which the transfer still waits for an answer.
+STILL_OPEN: Final = frozenset({"open", "reassign", "extend"})
+
+
 @dataclass(frozen=True, slots=True)
 class Practice:
-    """An organization of the clinic, with its people."""
+    """An organization of the clinic, with its people; the third one is asked by a reassignment."""
 
     world: World
+    third: UUID
 
     def name(self, member_id: str | None) -> str:
         """Say who somebody is."""
         names = {
             "owner": self.world.owner,
             "new_owner": self.world.new_owner,
+            "third": self.third,
             "coordinator": self.world.coordinator,
             "administrator": self.world.administrator,
             "client": self.world.client,
@@ -136,9 +184,10 @@ class Clinic:
         """Found an organization; with a time to answer of seconds its transfers expire before long."""
         with self.database.write() as session:
             world = build.world(session)
+            third = build.member(session, world.organization)
         if answer_within is not None:
             self.desk.set_policy(world.administrator, answer_within=answer_within)
-        return Practice(world)
+        return Practice(world, third)
 
     def record(self, practice: Practice) -> UUID:
         """Open a record with an item of every class, one upcoming appointment among them."""
@@ -172,6 +221,12 @@ class Clinic:
             "accept": lambda: self.service.accept(world.new_owner, transfer_id, key=key),
             "refuse": lambda: self.service.refuse(world.new_owner, transfer_id, reason=REASON, key=key),
             "cancel": lambda: self.service.cancel(world.owner, transfer_id, reason=REASON, key=key),
+            "override": lambda: self.service.cancel(world.coordinator, transfer_id, reason=REASON, key=key),
+            "reassign": lambda: self.service.reassign(
+                world.coordinator, transfer_id, practice.third, reason=REASON, key=key
+            ),
+            "impose": lambda: self.service.impose(world.coordinator, transfer_id, reason=REASON, key=key),
+            "extend": lambda: self.service.extend(world.coordinator, transfer_id, _LATER, key=key),
             "expire": lambda: self.expiry(practice, transfer_id),
         }
         return await commands[step]()
@@ -191,6 +246,23 @@ class Clinic:
         """Read where a transfer stands."""
         return next(
             (state for (state,) in self.select("SELECT state FROM transfers WHERE id = ?", transfer_id)), None
+        )
+
+    def answerer(self, practice: Practice, transfer_id: UUID) -> UUID:
+        """Say who is asked now."""
+        ((to_id,),) = self.select("SELECT to_id FROM transfers WHERE id = ?", transfer_id)
+        assert to_id in {str(practice.world.new_owner), str(practice.third)}
+        return UUID(to_id)
+
+    def has_happened(self, record_id: UUID, step: str) -> bool:
+        """Say whether the log tells that a step of a record's transfer was taken."""
+        action = f"transfer.{STEP_OF.get(step, step)}"
+        return bool(
+            self.select(
+                "SELECT 1 FROM events WHERE record_id = ? AND action = ? AND outcome = 'allowed'",
+                record_id,
+                action,
+            )
         )
 
     def state_of_record(self, record_id: UUID) -> str | None:

@@ -16,7 +16,10 @@ from engine.desk.desk import Desk
 from engine.messages.transfer import (
     Accept,
     Cancel,
+    Extend,
+    Impose,
     Narrow,
+    Reassign,
     Refuse,
     StepInput,
     StepResult,
@@ -141,6 +144,48 @@ class Clinic:
         """Run the step ``narrow``, as the owner unless the test says otherwise."""
         command = Narrow(**self._command(transfer_id, by or self.world.owner, more), options=options)
         return self.steps.narrow(StepInput(what=command, at=self._tick()))
+
+    def reassign(
+        self,
+        transfer_id: UUID,
+        to: UUID,
+        *,
+        by: UUID | None = None,
+        **more: Any,  # noqa: ANN401
+    ) -> StepResult:
+        """Run the step ``reassign`` with a reason, as the coordinator unless the test says otherwise."""
+        command = Reassign(**self._stepping_in(transfer_id, by, more), to_id=to)
+        return self.steps.reassign(StepInput(what=command, at=self._tick()))
+
+    def impose(
+        self,
+        transfer_id: UUID,
+        to: UUID | None = None,
+        *,
+        by: UUID | None = None,
+        **more: Any,  # noqa: ANN401
+    ) -> StepResult:
+        """Run the step ``impose`` with a reason, as the coordinator unless the test says otherwise."""
+        command = Impose(**self._stepping_in(transfer_id, by, more), to_id=to)
+        return self.steps.impose(StepInput(what=command, at=self._tick()))
+
+    def extend(
+        self,
+        transfer_id: UUID,
+        by_then: timedelta,
+        *,
+        by: UUID | None = None,
+        **more: Any,  # noqa: ANN401
+    ) -> StepResult:
+        """Run the step ``extend``, as the coordinator unless the test says otherwise."""
+        fields = self._command(transfer_id, by or self.world.coordinator, more)
+        command = Extend(**{"respond_by": self.now + by_then} | fields)
+        return self.steps.extend(StepInput(what=command, at=self._tick()))
+
+    def _stepping_in(self, transfer_id: UUID, by: UUID | None, more: dict[str, Any]) -> dict[str, Any]:
+        actor = by or self.world.coordinator
+        reason = {"reason_id": more.pop("reason_id", None) or self.text(actor, TextKind.REASON)}
+        return self._command(transfer_id, actor, more | reason)
 
     def expire(self, transfer_id: UUID, *, after: timedelta = DEADLINE) -> StepResult:
         """Run the step ``expire``, by default after the deadline."""

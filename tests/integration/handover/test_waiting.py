@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from engine.activities import decisions
+from engine.activities import accepting
 from engine.records.tables import TextKind
 from engine.states.choices import Role
 from tests import build
@@ -274,7 +274,7 @@ def test_st_5_a_step_that_always_fails(clinic: Clinic, monkeypatch: pytest.Monke
 
     transfer = clinic.ask()
     with monkeypatch.context() as broken:
-        broken.setattr(decisions, "hand_over", fail)
+        broken.setattr(accepting, "hand_over", fail)
         with pytest.raises(ApplicationError) as unexpected:
             clinic.accept(transfer)
 

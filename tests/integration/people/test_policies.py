@@ -16,6 +16,9 @@ CHANGES = {
     "reminders": ["1", "5"],
     "basis-required": ["yes"],
     "raw-data-titles": ["Psychologue", "Neuropsychologue"],
+    "impose-allowed": ["no"],
+    "coordinator-may-receive": ["yes"],
+    "remind-coordinators": ["36h"],
     "grace-days": ["45"],
     "retention-years": ["7"],
 }
@@ -36,6 +39,9 @@ def test_an_administrator_sets_and_any_member_sees(clinic: Clinic, desk: Desk) -
         "reminders": "1d 5d",
         "basis-required": "yes",
         "raw-data-titles": "neuropsychologue psychologue",
+        "impose-allowed": "no",
+        "coordinator-may-receive": "yes",
+        "remind-coordinators": "36h",
         "grace-days": "45",
         "retention-years": "7",
     }

@@ -795,6 +795,21 @@ class TestTransfers:
             "WHERE id = 'second'",
         )
 
+    def test_what_was_imposed_stays_so(self, sql: Sql, transfer: UUID) -> None:
+        """OVR-1."""
+        sql.allowed("UPDATE transfers SET state = 'accepted', imposed = 1")
+        sql.denied("OVR-1", "UPDATE transfers SET imposed = 0")
+
+    def test_who_was_asked_before_is_remembered(self, sql: Sql, transfer: UUID) -> None:
+        """OVR-1."""
+        sql.allowed(
+            "INSERT INTO askings (transfer_id, version, member_id, asked_at, respond_by, answer, ended_at)"
+            " SELECT id, version, to_id, asked_at, respond_by, 'refused', asked_at FROM transfers"
+        )
+        sql.denied("OVR-1", "UPDATE askings SET answer = 'expired'")
+        sql.denied("OVR-1", "DELETE FROM askings")
+        sql.denied("OVR-1", "INSERT OR REPLACE INTO askings SELECT * FROM askings")
+
     @pytest.mark.parametrize("state", sorted(OPEN_STATES))
     def test_one_of_a_record_is_open(
         self, database: Database, world: build.World, sql: Sql, transfer: UUID, state: TransferState

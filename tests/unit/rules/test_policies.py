@@ -77,7 +77,7 @@ def test_a_default_is_in_its_own_range_and_its_meaning_is_told(policy: policies.
 
 
 def test_defaults_are_those_of_the_domain() -> None:
-    """ST-3 and MOVE-6."""
+    """ST-1, ST-3, OVR-1, ELIG-9 and MOVE-6."""
     defaults = {policy.name: policies.shown(policy.default) for policy in policies.TABLE}
 
     assert defaults == {
@@ -85,6 +85,9 @@ def test_defaults_are_those_of_the_domain() -> None:
         "reminders": "3d 7d",
         "basis_required": "no",
         "raw_data_titles": "none",
+        "impose_allowed": "yes",
+        "coordinator_may_receive": "no",
+        "remind_coordinators": "3d",
         "grace_days": "30",
         "retention_years": "5",
     }
