@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.context import Call, write
-from engine.cli.options import As, IncludeConfidential, NoCopy, RawData, command, options
+from engine.cli.options import As, IncludeConfidential, Insist, NoCopy, RawData, command, options
 from engine.errors import BadInput
 
 app = typer.Typer()
@@ -32,6 +32,7 @@ def preview(
     only: Only = None,
     include_confidential_records: Confidential = False,
     reassign_open: Reassign = False,
+    insist: Insist = False,
     include_confidential: IncludeConfidential = None,
     raw_data: RawData = None,
     no_copy: NoCopy = None,
@@ -51,6 +52,7 @@ def preview(
             split_file=None if split in {None, _EVENLY} else read_file(Path(split or "")),
             include_confidential_records=include_confidential_records,
             reassign_open=reassign_open,
+            insist=insist,
             options=options(include_confidential, raw_data, no_copy),
         )
     if as_csv and not call.as_json:

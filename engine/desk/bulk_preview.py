@@ -25,7 +25,7 @@ from engine.views import BlockView, BulkLineView, BulkPreviewView, BulkRecipient
 class BulkPreviewDesk(Commands):
     """What a coordinator looks at before they launch."""
 
-    def bulk_preview(
+    def bulk_preview(  # noqa: PLR0913 - what a coordinator chooses
         self,
         actor_id: UUID,
         from_id: UUID,
@@ -35,6 +35,7 @@ class BulkPreviewDesk(Commands):
         split_file: bytes | None = None,
         include_confidential_records: bool = False,
         reassign_open: bool = False,
+        insist: bool = False,
         options: Options | None = None,
     ) -> BulkPreviewView:
         """
@@ -53,6 +54,7 @@ class BulkPreviewDesk(Commands):
                 split_file=split_file,
                 include_confidential_records=include_confidential_records,
                 reassign_open=reassign_open,
+                insist=insist,
                 options=options or Options(),
             )
             plan = plan_bulk(session, actor, choice, datetime.now(UTC))
@@ -80,7 +82,7 @@ class BulkPreviewDesk(Commands):
             log.append(session, self._entry(writing, "bulk.preview", command_id))
 
 
-def bulk_choice(
+def bulk_choice(  # noqa: PLR0913 - what a coordinator chooses
     from_id: UUID,
     to_ids: Sequence[UUID],
     *,
@@ -89,6 +91,7 @@ def bulk_choice(
     include_confidential_records: bool,
     reassign_open: bool,
     options: Options,
+    insist: bool = False,
     has_basis: bool = True,
 ) -> BulkChoice:
     """Make a choice of what was typed and of the files that came with it. Raises ``BadInput``."""
@@ -102,6 +105,7 @@ def bulk_choice(
         listed=None if file is None else bulk_files.listed(file, with_recipients=split_file is not None),
         include_confidential_records=include_confidential_records,
         reassign_open=reassign_open,
+        insist=insist,
         options=options,
         has_basis=has_basis,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from engine.records import facts
@@ -26,9 +26,7 @@ from engine.rules.bulk import BulkChoice, BulkPlan
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts, RecordStatus, same_title
 from engine.rules.people import check_coordinator
-from engine.rules.planning import ASKING, Caseload, HeldRecord, Load, OpenTransfer, Planner
-from engine.states.choices import Options
-from engine.states.transfer import OPEN_STATES
+from engine.rules.planning import ASKING, Caseload, HeldRecord, Load, Planner
 
 
 def plan_bulk(session: Session, actor: MemberFacts, choice: BulkChoice, now: datetime) -> BulkPlan:
@@ -84,6 +82,7 @@ def _held(session: Session, organization_id: UUID, source_id: UUID, now: datetim
     counts = _counts(session, organization_id, source_id, now)
     clients = _clients(session, organization_id, source_id)
     members, titles = _restrictions(session, organization_id, source_id)
+    transfers = facts.open_transfers(session, _in_hands(Holding.record_id, organization_id, source_id))
     nobody: frozenset[UUID] = frozenset()
     return [
         HeldRecord(
@@ -96,17 +95,10 @@ def _held(session: Session, organization_id: UUID, source_id: UUID, now: datetim
             restricted_members=frozenset(members.get(row.id, nobody)),
             restricted_titles=frozenset(titles.get(row.id, ())),
             items=counts.get(row.id, {}),
-            open=None if row.transfer_id is None else _open(row),
+            open=transfers.get(row.id),
         )
         for row in session.execute(_records(organization_id, source_id))
     ]
-
-
-def _open(row: Row[Any]) -> OpenTransfer:
-    chosen = Options(
-        include_confidential=row.include_confidential, raw_data=row.raw_data, keep_copy=row.keep_copy
-    )
-    return OpenTransfer(id=row.transfer_id, state=row.state, to_id=row.to_id, options=chosen)
 
 
 def _in_hands(column: Any, organization_id: UUID, source_id: UUID) -> Select[Any]:  # noqa: ANN401 - a column
@@ -126,17 +118,10 @@ def _records(organization_id: UUID, source_id: UUID) -> Select[Any]:
         Record.status,
         Record.legal_hold,
         Holding.confidential,
-        Transfer.id.label("transfer_id"),
-        Transfer.state,
-        Transfer.to_id,
-        Transfer.include_confidential,
-        Transfer.raw_data,
-        Transfer.keep_copy,
     )
     return (
         select(*columns)
         .join(Holding, Holding.record_id == Record.id)
-        .outerjoin(Transfer, and_(Transfer.record_id == Record.id, Transfer.state.in_(sorted(OPEN_STATES))))
         .where(Holding.id.in_(_in_hands(Holding.id, organization_id, source_id)))
     )
 

@@ -1,12 +1,14 @@
 """Read what the rules judge: members, records, policies and transfers, as plain facts."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, exists, false, func, select, true
+from sqlalchemy import Select, and_, bindparam, exists, false, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from engine.records import openings
@@ -121,7 +123,7 @@ _RESTRICTIONS = (
     .join(RecordClient, RecordClient.client_id == Restriction.client_id)
     .where(RecordClient.record_id == bindparam("record_id", type_=Id), Restriction.ended_at.is_(None))
 )
-_TRANSFER = (
+_TRANSFERS = (
     select(
         Transfer,
         Member.active,
@@ -130,9 +132,9 @@ _TRANSFER = (
     )
     .join(Member, Member.id == Transfer.from_id)
     .outerjoin(FreeText, FreeText.id == Transfer.basis_id)
-    .where(Transfer.id == bindparam("transfer_id", type_=Id))
     .execution_options(populate_existing=True)
 )
+_TRANSFER = _TRANSFERS.where(Transfer.id == bindparam("transfer_id", type_=Id))
 
 
 def member(session: Session, member_id: UUID) -> MemberFacts | None:
@@ -269,6 +271,21 @@ def transfer_with_row(session: Session, transfer_id: UUID) -> tuple[Transfer, Tr
     query = select(Asking).where(Asking.transfer_id == row.id).order_by(Asking.version)
     before = session.scalars(query).all() if replaced else []
     return row, _facts_of(row, before, owner_active=owner_active, basis_for_anybody=bool(for_anybody))
+
+
+def open_transfers(session: Session, records: Select[Any]) -> dict[UUID, TransferFacts]:
+    """Read the open transfer of each of the selected records that has one, by record, in two queries."""
+    is_open = and_(Transfer.record_id.in_(records), Transfer.state.in_(sorted(OPEN_STATES)))
+    before: defaultdict[UUID, list[Asking]] = defaultdict(list)
+    query = select(Asking).join(Transfer, Transfer.id == Asking.transfer_id).where(is_open)
+    for asking in session.scalars(query.order_by(Asking.version)):
+        before[asking.transfer_id].append(asking)
+    return {
+        row.record_id: _facts_of(
+            row, before[row.id], owner_active=owner_active, basis_for_anybody=bool(for_anybody)
+        )
+        for row, owner_active, for_anybody, _ in session.execute(_TRANSFERS.where(is_open))
+    }
 
 
 def _facts_of(

@@ -61,6 +61,8 @@ class BulkChoice:
     include_confidential_records: bool = False
     #: Reassign the open transfers that the caseload meets, with their own options (OVR-3).
     reassign_open: bool = False
+    #: Ask also recipients who take no new records (ELIG-3).
+    insist: bool = False
     options: Options = field(default_factory=Options)
     #: Whether a legal basis comes with the launch (ELIG-8); a preview does not ask for it.
     has_basis: bool = True

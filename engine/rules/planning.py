@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from engine.errors import BadInput, Denied
-from engine.rules import bulk
+from engine.rules import bulk, stepping_in
 from engine.rules import transfers as rules
 from engine.rules.bulk import BulkChoice, BulkLine, BulkPlan, Listed, RecipientLoad, Split
 from engine.rules.content import ContentClass, Plan, plan
-from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, RecordStatus, Relation
+from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, RecordStatus, Relation, TransferFacts
 from engine.rules.people import check_coordinator
 from engine.rules.splitting import Placed, Placing, evenly
 from engine.states.choices import Options, Role
@@ -21,16 +21,6 @@ from engine.states.transfer import TransferState
 #: The states in which a record is being asked for, and adds to the load of whoever is asked (BULK-1).
 ASKING = frozenset({TransferState.REQUESTED, TransferState.PENDING_ACCEPTANCE})
 _DIGITS = re.compile(r"(\d+)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenTransfer:
-    """The open transfer of a record: who is asked, and what was chosen to move."""
-
-    id: UUID
-    state: TransferState
-    to_id: UUID
-    options: Options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +36,7 @@ class HeldRecord:
     restricted_members: frozenset[UUID]
     restricted_titles: frozenset[str]
     items: Mapping[ContentClass, int]
-    open: OpenTransfer | None
+    open: TransferFacts | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +84,8 @@ class Planner:
         check_coordinator(actor)
         self._actor, self._choice, self._caseload = actor, choice, caseload
         self._source = bulk.check_source(actor, caseload.members.get(choice.from_id))
+        # What policy may allow with a reason, where nobody else could, is for single transfers (ELIG-9).
+        self._policy = replace(caseload.policy, coordinator_may_receive=False)
         self.recipients = self._recipients()
         #: Records that the rules cannot tell apart are judged once, for each recipient.
         self._judged: defaultdict[tuple[Any, ...], dict[UUID, _Judged]] = defaultdict(dict)
@@ -193,7 +185,7 @@ class Planner:
     def _asked(self, one: _Chosen) -> Sequence[UUID]:
         return self.recipients if one.to_id is None else (one.to_id,)
 
-    def _reassigns(self, record: HeldRecord) -> OpenTransfer | None:
+    def _reassigns(self, record: HeldRecord) -> TransferFacts | None:
         return record.open if self._choice.reassign_open else None
 
     def _options(self, record: HeldRecord) -> Options:
@@ -212,7 +204,7 @@ class Planner:
             record.restricted_members,
             record.restricted_titles,
             record.open is None,
-            None if reassigned is None else (reassigned.state, reassigned.to_id, reassigned.options),
+            None if reassigned is None else _told_apart_by(reassigned),
         )
         judged = self._judged[alike]
         for to_id in recipients:
@@ -221,23 +213,44 @@ class Planner:
         return judged if len(judged) == len(recipients) else {to_id: judged[to_id] for to_id in recipients}
 
     def _judge(self, record: HeldRecord, new_owner: MemberFacts) -> _Judged:
-        options, policy, facts = self._options(record), self._caseload.policy, self._facts(record)
+        options, policy, facts = self._options(record), self._policy, self._facts(record)
         reassigned = self._reassigns(record)
-        if reassigned is not None and reassigned.to_id != new_owner.id:
-            facts = replace(facts, open_transfer_id=None)
         try:
-            rules.check_request(
-                self._actor,
-                facts,
-                new_owner,
-                options,
-                policy,
-                has_basis=self._choice.has_basis,
-                confidential_in_bulk=self._choice.include_confidential_records,
-            )
+            if reassigned is not None:
+                self._check_reassign(reassigned, facts, new_owner)
+            else:
+                rules.check_request(
+                    self._actor,
+                    facts,
+                    new_owner,
+                    options,
+                    policy,
+                    has_basis=self._choice.has_basis,
+                    insist=self._choice.insist,
+                    confidential_in_bulk=self._choice.include_confidential_records,
+                )
         except Denied as denial:
             return _Judged(denial.key, None)
         return _Judged(None, plan(options, facts, new_owner, policy))
+
+    def _check_reassign(self, transfer: TransferFacts, facts: RecordFacts, new_owner: MemberFacts) -> None:
+        """Judge as a single reassignment is judged (OVR-1, OVR-3); who is asked is not asked again."""
+        policy = self._policy
+        stepping_in.check_coordinator(self._actor, transfer, "ST-T/reassign")
+        if stepping_in.same_reassignment(self._actor.id, transfer, new_owner.id):
+            raise Denied("ST-T/reassign", "already_asked")
+        stepping_in.check_confidential(transfer, facts)
+        stepping_in.check_next_owner(
+            transfer,
+            facts,
+            new_owner,
+            policy,
+            transfer.options,
+            has_basis=stepping_in.keeps_basis(transfer, new_owner.id) or self._choice.has_basis,
+            insist=self._choice.insist,
+        )
+        if new_owner.id in stepping_in.makers(self._actor, transfer):
+            rules.check_receives(policy, others=True)
 
     def _facts(self, record: HeldRecord) -> RecordFacts:
         return RecordFacts(
@@ -312,6 +325,21 @@ class Planner:
 def _blocks(judged: Mapping[UUID, _Judged]) -> Mapping[UUID, str]:
     """Say who may not have a record, by which rule."""
     return {who: found.blocked for who, found in judged.items() if found.blocked is not None}
+
+
+def _told_apart_by(transfer: TransferFacts) -> tuple[Any, ...]:
+    """Give what the rules of a reassignment look at."""
+    return (
+        transfer.state,
+        transfer.to_id,
+        transfer.options,
+        transfer.has_basis,
+        transfer.basis_for_anybody,
+        transfer.asked_by_id,
+        transfer.asked_role,
+        transfer.reassigned_by,
+        transfer.reassigned_by_id,
+    )
 
 
 def _has_raw_data(record: HeldRecord) -> bool:
