@@ -250,7 +250,9 @@ def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -
     names = names_of(session, [row.from_id, row.to_id, row.asked_by_id, row.reassigned_by_id, imposed_by])
     record = facts.record(session, row.record_id, actor.id)
     is_new_owner = actor.id == row.to_id
-    party = actor.id in {row.from_id, row.to_id}
+    # A coordinator who once was asked is no party any more (VIS-2, VIS-12).
+    asked = row.state in {TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED}
+    party = actor.id == row.from_id or (asked and actor.id == row.to_id)
     hidden = record is not None and record.confidential and not party
     # What was said to a party was said to a practitioner (VIS-1, VIS-12).
     reads = party and actor.acts_as(Role.PRACTITIONER)
