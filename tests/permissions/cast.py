@@ -22,7 +22,7 @@ RELATIONS: Final = (
     "owner", "asked", "asked collaborator", "with copy", "without copy", "copy reader", "reader", "writer",
     "full", "asker", "former", "named", "nobody",
 )  # fmt: skip
-PENDING: Final = ("pending (owner)", "pending (coordinator)")
+PENDING: Final = ("pending (owner)", "pending (coordinator)", "pending (reassigned)")
 STATES: Final = (
     "free", *PENDING, "override", "accepted", "quarantined", "refused", "cancelled", "expired", "failed",
     "archived",
@@ -243,13 +243,25 @@ class Cast:
 
     def override(self, stage: Stage) -> None:
         """Refused where it could not go back (ST-1); the owner of the confidential one was away."""
-        stage.people["former"] = self.clinic.colleague()
+        stage.people.setdefault("former", self.clinic.colleague())
         self.ask_by(stage, "former")
         owner = stage.people["owner"]
         if stage.kind == "confidential":
             self.clinic.change("UPDATE members SET active = false WHERE id = :id", id=owner)
         assert self._refused(stage) == "coordinator_override"
         self.clinic.change("UPDATE members SET active = true WHERE id = :id", id=owner)
+
+    def reassigned(self, stage: Stage) -> None:
+        """Asked of somebody else by a coordinator (OVR-1); of a confidential one once it waited (ELIG-6)."""
+        people = stage.people
+        people["former"], people["asked"] = self.clinic.colleague(), self.clinic.colleague()
+        if stage.kind == "confidential":
+            self.override(stage)
+        else:
+            self.ask(stage, "owner", "former")
+        assert stage.target.transfer is not None
+        by = self.world.coordinator
+        assert self.clinic.reassign(stage.target.transfer, people["asked"], by=by).denied is None
 
     def accepted(self, stage: Stage) -> None:
         """Handed over with a copy for who had it."""
@@ -338,6 +350,7 @@ _STATES: Final[dict[str, Callable[[Cast, Stage], None]]] = {
     "free": Cast.free,
     "pending (owner)": Cast.pending,
     "pending (coordinator)": Cast.pending_by_coordinator,
+    "pending (reassigned)": Cast.reassigned,
     "override": Cast.override,
     "accepted": Cast.accepted,
     "quarantined": Cast.quarantined,

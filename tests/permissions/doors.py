@@ -202,6 +202,24 @@ def _request(doors: Doors, actor: UUID, target: Target, to: UUID) -> object:
     )
 
 
+def _reassign(doors: Doors, actor: UUID, target: Target, to: UUID) -> object:
+    return doors.wait(doors.service.reassign(actor, _transfer_of(target), to, reason="autrement"))
+
+
+def _impose(doors: Doors, actor: UUID, target: Target, to: UUID) -> object:
+    return doors.wait(doors.service.impose(actor, _transfer_of(target), to, reason="il le faut"))
+
+
+def _extend(doors: Doors, actor: UUID, target: Target) -> object:
+    """Give time, where there is little left: the stages are built in years to come."""
+    soon = datetime.now(UTC) + timedelta(days=3)
+    doors.cast.clinic.change(
+        "UPDATE transfers SET respond_by = :at WHERE id = :id", at=soon, id=_transfer_of(target)
+    )
+    until = (soon + timedelta(days=7)).date()
+    return doors.wait(doors.service.extend(actor, _transfer_of(target), until, reason="congé"))
+
+
 def _restrict(doors: Doors, actor: UUID, target: Target) -> object:
     candidate = doors.cast.candidate
     return doors.desk.restrict(actor, target.record, member_id=candidate, title=None, basis="à sa demande")
@@ -333,7 +351,7 @@ DOORS: Final[Mapping[str, Door]] = {
     ),
     "transfer show · reason": _part(lambda view: view.reason, ("override", "refused")),
     "transfer show · basis and message": _part(
-        lambda view: view.basis and view.message, set(STATES) - {"failed"}
+        lambda view: view.basis and view.message, set(STATES) - {"failed", "pending (reassigned)"}
     ),
     "transfer receipt": Door(
         ("receipt", "receipt_page"), lambda d, who, t: d.desk.receipt(who, _transfer_of(t)), transfer=True
@@ -358,32 +376,24 @@ DOORS: Final[Mapping[str, Door]] = {
         lambda d, who, t: d.wait(d.service.cancel(who, _transfer_of(t), reason="autrement")),
         transfer=True,
     ),
-    "transfer reassign": Door(
-        ("reassign",),
-        lambda d, who, t: d.wait(
-            d.service.reassign(
-                who, _transfer_of(t), d.cast.candidate, reason="en congé", withhold_raw_data=True
-            )
-        ),
-        transfer=True,
-    ),
-    "transfer impose": Door(
-        ("impose",),
-        lambda d, who, t: d.wait(
-            d.service.impose(who, _transfer_of(t), reason="en congé", withhold_raw_data=True)
-        ),
-        transfer=True,
-    ),
-    "transfer extend": Door(
-        ("extend",),
-        lambda d, who, t: d.wait(d.service.extend(who, _transfer_of(t), _LATER)),
-        transfer=True,
-    ),
     "transfer narrow": Door(
         ("narrow",),
         lambda d, who, t: d.wait(d.service.narrow(who, _transfer_of(t), _NARROWER)),
         transfer=True,
     ),
+    "transfer reassign": Door(
+        ("reassign",), lambda d, who, t: _reassign(d, who, t, d.cast.candidate), transfer=True
+    ),
+    "transfer reassign · to oneself": Door(
+        ("reassign",), lambda d, who, t: _reassign(d, who, t, who), transfer=True
+    ),
+    "transfer impose": Door(
+        ("impose",), lambda d, who, t: _impose(d, who, t, d.cast.candidate), transfer=True
+    ),
+    "transfer impose · on oneself": Door(
+        ("impose",), lambda d, who, t: _impose(d, who, t, who), transfer=True
+    ),
+    "transfer extend": Door(("extend",), _extend, transfer=True),
     # -- writing ------------------------------------------------------------------------------------------
     "note add": Door(("add_note",), lambda d, who, t: d.desk.add_note(who, t.record, "texte")),
     "document add": Door(

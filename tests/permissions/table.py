@@ -74,9 +74,10 @@ class Row:
         )
 
     def answer(self, cell: Cell) -> str:
-        """Give what stands in a cell's column; dots stand for the command's last word."""
+        """Give a cell's answer; dots stand for the command's last word, a star for the state."""
         answer = self.answers[list(COLUMNS).index(cell.column)]
-        return answer.replace("…", cell.command.rpartition(" ")[2])
+        ended = "accepted" if cell.state == "quarantined" else cell.state
+        return answer.replace("…", cell.command.partition(" ·")[0].rpartition(" ")[2]).replace("*", ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,8 @@ How to read it:
 - **yes**: it is done, or shown.
 - *not found*: word for word what is told of a thing that does not exist ([VIS-11](rules.md#vis-11)).
 - An id: the rule that denies, as [errors.md](errors.md) words it.
-  Behind the slash stands which of its sentences; in `ST-T/…/x` the dots are the command's last word.
+  Behind the slash stands which of its sentences; in `ST-T/…/from_*` the dots are the command's last word,
+  the star is the state in which the transfer ended.
 - A name with ` · ` is one part of what a command shows, or one use of it.
 """
 

@@ -102,6 +102,8 @@ class TestACoordinatorWhoWantsTheRecord:
         desk.revoke(clinic.world.administrator, both, Role.COORDINATOR)
 
         for command in (
+            service.reassign(both, asked.id, both, reason="pour moi"),
+            service.impose(both, asked.id, both, reason="pour moi"),
             service.show(both, asked.id),
             service.cancel(both, asked.id, reason="pour moi"),
             service.narrow(both, asked.id, Options()),
@@ -122,6 +124,42 @@ class TestACoordinatorWhoWantsTheRecord:
         error = await refused(service.accept(both, asked.id))
 
         assert error.key == "ST-T/accept/not_new_owner"
+        assert clinic.live(clinic.world.record)[1] == clinic.world.owner
+
+    @pytest.fixture
+    def other(self, clinic: Clinic) -> UUID:
+        """Another coordinator, or the same person's second account."""
+        with clinic.database.write() as session:
+            return build.member(session, clinic.world.organization, Role.COORDINATOR)
+
+    async def test_by_a_second_account_that_steps_in(
+        self, clinic: Clinic, service: Nearby, both: UUID, other: UUID
+    ) -> None:
+        """OVR-1: what they asked for, another coordinator neither reassigns to them nor imposes on them."""
+        asked = await request(service, both, clinic.world.record, clinic.world.new_owner)
+
+        for command in (service.reassign, service.impose):
+            error = await refused(command(other, asked.id, both, reason="autrement"))
+            assert (error.key, last_line(clinic, other)[1:]) == ("ELIG-9", ("denied", "ELIG-9"))
+
+    async def test_by_choosing_somebody_first_and_being_chosen_afterwards(
+        self, clinic: Clinic, desk: Desk, service: Nearby, both: UUID, other: UUID
+    ) -> None:
+        """ROLE-5: not either when they have given the coordinator role back in between."""
+        asked = await request(service, clinic.world.owner, clinic.world.record, clinic.world.new_owner)
+        await service.reassign(both, asked.id, clinic.colleague(), reason="autrement")
+        assert (await refused(service.reassign(other, asked.id, both, reason="encore"))).key == "ELIG-9"
+
+        desk.revoke(clinic.world.administrator, both, Role.COORDINATOR)
+
+        for command in (service.reassign, service.impose):
+            assert (await refused(command(other, asked.id, both, reason="encore"))).key == "ELIG-9"
+
+    async def test_by_stepping_in_for_themself(self, clinic: Clinic, service: Nearby, both: UUID) -> None:
+        asked = await request(service, clinic.world.owner, clinic.world.record, clinic.world.new_owner)
+
+        for command in (service.reassign, service.impose):
+            assert (await refused(command(both, asked.id, both, reason="à moi"))).key == "ELIG-9"
         assert clinic.live(clinic.world.record)[1] == clinic.world.owner
 
 
@@ -406,6 +444,21 @@ class TestTheFreeze:
         assert denied(lambda: desk.open_emergency(full.collaborator, full.record, "encore")).key == "VIS-3"
         assert full.record not in {view.id for view in desk.records(full.collaborator)}
         assert desk.record(world.owner, full.record).items
+
+    async def test_an_emergency_opened_before_one_is_asked_oneself(
+        self, clinic: Clinic, desk: Desk, service: Nearby
+    ) -> None:
+        """VIS-9: of the same transfer, which a coordinator reassigns to the collaborator."""
+        full = clinic.full_record()
+        transfer = clinic.ask(record_id=full.record)
+        desk.open_emergency(full.collaborator, full.record, "urgence")
+
+        await service.reassign(clinic.world.coordinator, transfer, full.collaborator, reason="à proximité")
+
+        assert denied(lambda: desk.record(full.collaborator, full.record)).key == "VIS-3"
+        note = min(full.items[C.NOTE])
+        assert denied(lambda: desk.content(full.collaborator, full.record, note)).key == "VIS-3"
+        assert full.record not in {view.id for view in desk.records(full.collaborator)}
 
     def test_a_share_that_is_widened_while_it_lasts(self, clinic: Clinic, desk: Desk) -> None:
         """VIS-4: not by ending it and giving another one, and not by the owner."""
