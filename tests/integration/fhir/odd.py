@@ -92,7 +92,8 @@ def spoilt(draw: st.DrawFn) -> dict[str, Any]:
             for name in way:
                 inside = inside[name]
             if draw(st.booleans()):
-                inside[last] = draw(ODD)
+                # A copy: what is drawn twice would otherwise come to stand inside itself.
+                inside[last] = copy.deepcopy(draw(ODD))
             else:
                 del inside[last]
         except (KeyError, IndexError, TypeError):

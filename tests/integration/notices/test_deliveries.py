@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -12,6 +12,7 @@ from engine.notices import deliveries
 from engine.records.tables import DeliveryTrouble
 from engine.states.choices import NoticePace
 from tests.integration.handover.clinic import Clinic
+from tests.integration.notices.caseload import asked_one_by_one
 
 NOW = datetime(2040, 6, 1, 12, 0, tzinfo=UTC)
 SOON = timedelta(seconds=1)
@@ -107,35 +108,34 @@ class TestPlan:
 
     def test_what_a_bulk_causes_is_gathered_until_it_is_quiet(self, clinic: Clinic) -> None:
         """NOTE-3: one digest a person, not hundreds of mails."""
-        bulk = uuid4()
-        for minute in range(3):
-            clinic.ask(record_id=clinic.full_record().record, bulk_id=bulk)
-            plan(clinic, NOW + timedelta(seconds=20 * minute))
+        for step, _ in enumerate(asked_one_by_one(clinic, 3)):
+            plan(clinic, NOW + timedelta(seconds=20 * step))
         last = NOW + timedelta(seconds=40)
 
-        assert waiting(clinic) == [(email(clinic, clinic.world.new_owner), "bulk", 3)]
+        new_owner = email(clinic, clinic.world.new_owner)
+        assert [one for one in waiting(clinic) if one[0] == new_owner] == [(new_owner, "bulk", 3)]
         assert claim(clinic, last + deliveries.QUIET - SOON) == []
-        assert len(claim(clinic, last + deliveries.QUIET)) == 1
+        assert len(claim(clinic, last + deliveries.QUIET)) == 2
 
     def test_what_comes_after_the_digest_is_in_another_one(self, clinic: Clinic) -> None:
-        bulk = uuid4()
-        clinic.ask(record_id=clinic.full_record().record, bulk_id=bulk)
+        asking = asked_one_by_one(clinic, 2)
+        next(asking)
         plan(clinic)
         claim(clinic, NOW + deliveries.QUIET)
-        clinic.ask(record_id=clinic.full_record().record, bulk_id=bulk)
+        next(asking)
         plan(clinic, NOW + deliveries.QUIET)
 
-        assert [notices for _, _, notices in waiting(clinic)] == [1, 1]
+        new_owner = email(clinic, clinic.world.new_owner)
+        assert [one[2] for one in waiting(clinic) if one[0] == new_owner] == [1, 1]
 
     def test_gathering_ends(self, clinic: Clinic) -> None:
-        bulk = uuid4()
-        for minute in range(20):
-            clinic.ask(record_id=clinic.full_record().record, bulk_id=bulk)
+        for minute, _ in enumerate(asked_one_by_one(clinic, 20)):
             plan(clinic, NOW + timedelta(minutes=minute))
             if minute < 15:
                 assert claim(clinic, NOW + timedelta(minutes=minute)) == []
 
-        assert len(claim(clinic, NOW + deliveries.GATHERED)) == 1
+        # Who is asked, and the owner who is told of it.
+        assert len(claim(clinic, NOW + deliveries.GATHERED)) == 2
 
 
 class TestClaim:

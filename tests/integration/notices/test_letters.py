@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,8 +14,8 @@ from engine.notices.envelope import envelope
 from engine.notices.letters import Letter, Undeliverable, write_letter
 from engine.records.tables import DeliveryTrouble, TextKind
 from engine.states.choices import Role
-from tests import build
 from tests.integration.handover.clinic import UPCOMING, Clinic
+from tests.integration.notices.caseload import asked_one_by_one
 
 NOW = datetime(2040, 6, 1, 12, 0, tzinfo=UTC)
 SENDER = "passation@clinique.example"
@@ -103,12 +102,9 @@ class TestToMembers:
             assert number not in letter.text
 
     def test_more_than_one_can_read_is_counted(self, clinic: Clinic) -> None:
-        bulk = UUID(int=7)
-        for _ in range(23):
-            with clinic.database.write() as session:
-                record = build.record(session, clinic.world.owner, [clinic.world.client]).record_id
-            clinic.ask(record_id=record, bulk_id=bulk)
-        (letter,) = letters(clinic)
+        list(asked_one_by_one(clinic, 23))
+        new_owner = clinic.rows("SELECT email FROM members WHERE id = :id", id=clinic.world.new_owner)[0][0]
+        (letter,) = (letter for letter in letters(clinic) if letter.to == new_owner)
 
         assert letter.text.count(labels(letter.language)["mail_next/asked"].partition("{")[0]) == 20
         assert labels(letter.language)["mail_word/more"].format(count=3) in letter.text
