@@ -9,7 +9,6 @@ from uuid import UUID
 
 import typer
 
-from engine.cli import bulk_running_page as pages
 from engine.cli.bulk import (
     Confidential,
     From,
@@ -38,10 +37,10 @@ from engine.cli.options import (
 )
 from engine.errors import BadInput, NotFound
 from engine.states import choices
-from engine.states.bulk import Answer
 
 if TYPE_CHECKING:
     from engine.cli.output import Page
+    from engine.states.bulk import Answer
     from engine.views import BulkView
 
 __all__ = ["app"]
@@ -84,6 +83,8 @@ def start(
     key: Key = None,
 ) -> None:
     """Launch the transfer of a caseload; the number of records is typed to confirm."""
+    from engine.cli import bulk_running_page as pages
+
     if (basis is None) != (basis_text is None) or (basis_on is not None and basis is None):
         raise BadInput("basis")
     actor_id = call.actor(actor)
@@ -124,6 +125,8 @@ def start(
 @command(app, "list")
 def list_all(call: Call, actor: As) -> None:
     """List the transfers of caseloads, newest first."""
+    from engine.cli import bulk_running_page as pages
+
     found = call.desk.bulks(call.actor(actor))
     call.answer({"bulks": found}, lambda page: pages.bulks(page, found))
 
@@ -131,6 +134,8 @@ def list_all(call: Call, actor: As) -> None:
 @command(app, "status")
 def status(call: Call, bulk: BulkId, actor: As, *, follow: Follow = False) -> None:
     """Show where the transfer of a caseload stands; with --follow until it has ended."""
+    from engine.cli import bulk_running_page as pages
+
     actor_id, bulk_id = call.actor(actor), _id(bulk)
     found = call.desk.bulk(actor_id, bulk_id)
     if follow:
@@ -141,6 +146,8 @@ def status(call: Call, bulk: BulkId, actor: As, *, follow: Follow = False) -> No
 @command(app, "items")
 def items(call: Call, bulk: BulkId, actor: As, *, stands: Stands = None) -> None:
     """Show every record of it, and of what does not move the rule and what to do."""
+    from engine.cli import bulk_running_page as pages
+
     found = call.desk.bulk_items(call.actor(actor), _id(bulk), stands=stands)
     call.answer({"items": found}, lambda page: pages.items(page, found))
 
@@ -193,6 +200,8 @@ def retry(call: Call, bulk: BulkId, actor: As, *, key: Key = None) -> None:
 @command(app, "report")
 def report(call: Call, bulk: BulkId, actor: As, *, as_csv: AsCsv = False, follow: Follow = False) -> None:
     """Report on every record, and on what of the practitioner's does not move."""
+    from engine.cli import bulk_running_page as pages
+
     actor_id, bulk_id = call.actor(actor), _id(bulk)
     if follow:
         _follow(call, actor_id, call.desk.bulk(actor_id, bulk_id))
@@ -208,6 +217,8 @@ def accept(
     call: Call, bulk: BulkId, actor: As, *, only: Only = None, but: Except = None, key: Key = None
 ) -> None:
     """Accept everything that it asks of you, now and later, in one gesture."""
+    from engine.states.bulk import Answer
+
     _answer(call, bulk, actor, Answer.ACCEPT, only, but, None, key)
 
 
@@ -223,6 +234,8 @@ def refuse(
     key: Key = None,
 ) -> None:
     """Decline everything that it asks of you, now and later, with a reason."""
+    from engine.states.bulk import Answer
+
     _answer(call, bulk, actor, Answer.REFUSE, only, but, typed(reason), key)
 
 
@@ -230,13 +243,15 @@ def _answer(
     call: Call,
     bulk: str,
     actor: str,
-    answer: Answer,
+    answer: "Answer",
     only: Path | None,
     but: Path | None,
     reason: str | None,
     key: str | None,
 ) -> None:
     """Give the answer, and look on while it is carried out; leaving changes nothing (BULK-5)."""
+    from engine.cli import bulk_running_page as pages
+
     actor_id = call.actor(actor)
     given = asyncio.run(
         call.service.bulks.answer(
@@ -261,6 +276,8 @@ def _answer(
 
 def _follow(call: Call, actor_id: UUID, found: "BulkView") -> "BulkView":
     """Look until it has ended; leaving with Ctrl-C changes nothing (BULK-4)."""
+    from engine.cli import bulk_running_page as pages
+
     plain = not call.as_json and not sys.stderr.isatty()
     told = ""
     with call.progress("caseload/settled") as advance:
@@ -283,6 +300,7 @@ def _id(bulk: str) -> UUID:
 
 def _tell(call: Call, bulk: "BulkView", done: str) -> None:
     """Say what became of it in one line, then show it."""
+    from engine.cli import bulk_running_page as pages
 
     def show(page: "Page") -> None:
         page.say(f"done/{done}", name=bulk.source, count=bulk.records)

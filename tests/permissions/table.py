@@ -196,8 +196,8 @@ _INTRODUCTION: Final = """
 
 Who may do what, to which record, in which state:
 written by hand from the [rules](rules.md), in `tests/permissions/table.toml`, and never from the code.
-Tests ask on a real database (one cell of each row, command and column in every run, one cell in eight of all in
-`make test-slow`, and every cell with `PASSATION_EVERY_CELL=1`):
+Tests ask on a real database (one cell of each row, command and column in every run,
+one cell in eight of all in `make test-slow`, every cell with `PASSATION_EVERY_CELL=1`):
 what the product answers, what it answers of a thing that does not exist, and what the log says of both.
 
 How to read it:
