@@ -32,7 +32,7 @@ class TestAnswers:
     def test_of_every_cell(
         self, asking: Asking, state: str, kind: str, request: pytest.FixtureRequest
     ) -> None:
-        """Of one cell in eight, always the same; on PostgreSQL of fewer; of all with PASSATION_EVERY_CELL=1."""
+        """Of one cell in eight, always the same, fewer on PostgreSQL; PASSATION_EVERY_CELL=1: of all."""
         among = 1 if EVERY else 64 if "postgresql" in request.node.name else 8
         questions = (each for each in asking.cells() if (each.cell.state, each.cell.kind) == (state, kind))
 
