@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
+#: Below the ports that Linux, and everybody else, gives away by itself (32768 and above).
+_PORTS: Final = range(20_000, 32_000)
+_TRIES: Final = 50
 
 # Linux sends the death signal when the *thread* that started a process ends: all are started by this one,
 # which lives as long as the interpreter.
@@ -70,7 +74,9 @@ def free_ports(*wanted: int | None) -> list[int]:
 
 
 def _hold(wanted: int | None, held: ExitStack) -> int:
-    for port in (wanted, 0):
+    # Not from where the system takes a port for whoever asks for any: until the server is there, an outgoing
+    # connection, or the server itself for its inner parts, would take it now and then.
+    for port in (wanted, *random.sample(_PORTS, _TRIES), 0):
         if port is None:
             continue
         probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))

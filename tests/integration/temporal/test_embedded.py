@@ -184,3 +184,10 @@ class TestCommand:
             find_command(settings.model_copy(update={"temporal_cli": tmp_path / "none"}))
 
         assert told.value.variant == "temporal_cli"
+
+
+def test_ports_are_none_that_the_system_gives_away_by_itself() -> None:
+    """An outgoing connection would take one of those between the choice and the server's start."""
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+
+    assert [port for port in processes.free_ports(*[None] * 40) if low <= port <= high] == []
