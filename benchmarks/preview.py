@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from engine.desk.desk import Desk
 from engine.records.database import Database
-from engine.records.tables import Appointment, AppointmentState, Note, NoteState, Task
+from engine.records.tables.base import AppointmentState, NoteState
+from engine.records.tables.items import Appointment, Note, Task
 from engine.states.choices import Options
 from tests import build
 

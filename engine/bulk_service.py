@@ -26,7 +26,7 @@ from engine.messages.bulk import (
 from engine.messages.bulk_answer import ANSWER, ANSWER_WORKFLOW, AnswerResult, GiveAnswer, answer_workflow_id
 from engine.messages.transfer import Message
 from engine.records import bulks, facts
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.rules import bulk_files
 from engine.rules.bulk import BulkChoice, Listed, Split
 from engine.states.bulk import Answer, Scope

@@ -37,7 +37,7 @@ from engine.messages.transfer import (
     TransferRequest,
 )
 from engine.records import facts, transfers
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.rules.deadline import end_of
 from engine.rules.transfers import told_to_new_owner
 from engine.states.choices import Basis, BasisForm, Options, Purpose

@@ -18,36 +18,29 @@ from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.orm import Session
 
 from engine.audit import log
-from engine.records.tables import (
+from engine.records.tables.base import AppointmentState, HoldingState, NoteState, TextKind
+from engine.records.tables.items import (
     Appointment,
-    AppointmentState,
-    Client,
     Content,
     Document,
-    FreeText,
-    Hold,
-    Holding,
-    HoldingState,
     Invoice,
-    ManifestLine,
-    Member,
-    MemberRole,
     Memo,
     Note,
-    NoteState,
+    Profile,
+    RawDatum,
+    Task,
+)
+from engine.records.tables.people import (
+    Client,
+    Member,
+    MemberRole,
     Organization,
     Policy,
-    Profile,
     RawDataTitle,
-    RawDatum,
-    Record,
-    RecordClient,
     Restriction,
-    Share,
-    Task,
-    TextKind,
-    Transfer,
 )
+from engine.records.tables.records import Hold, Holding, Record, RecordClient, Share
+from engine.records.tables.transfers import FreeText, ManifestLine, Transfer
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, same_title
 from engine.states.choices import BasisForm, Options, Purpose, RawDataChoice, Role, ShareLevel

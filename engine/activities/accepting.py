@@ -17,7 +17,7 @@ from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, transfers
 from engine.records.handover import HandedOver, Handover, hand_over, rejoined_counts
-from engine.records.tables import Side
+from engine.records.tables.base import Side
 from engine.rules import transfers as rules
 from engine.rules.content import plan
 from engine.states.transfer import Facts, TransferTrigger, advance

@@ -36,7 +36,7 @@ from engine.messages.transfer import Accept, Failure, Refuse, StepInput, Transfe
 from engine.records import bulk_answers, bulks, facts, locks
 from engine.records.database import Database
 from engine.records.races import racing
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.states.bulk import Answer, Scope
 from engine.states.choices import Role
 from engine.temporal import commands

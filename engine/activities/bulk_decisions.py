@@ -20,7 +20,8 @@ from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook, BulkStep, Bu
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import bulks, caseload, facts, locks
-from engine.records.tables import Bulk, TextKind
+from engine.records.tables.base import TextKind
+from engine.records.tables.bulks import Bulk
 from engine.rules import bulk as rules
 from engine.rules.bulk import BulkChoice, BulkPlan, Split
 from engine.rules.facts import MemberFacts

@@ -38,7 +38,7 @@ from engine.records import bulk_answers, bulks
 from engine.records.bulks import Waiting
 from engine.records.database import Database
 from engine.records.races import racing
-from engine.records.tables import Bulk
+from engine.records.tables.bulks import Bulk
 from engine.states.bulk import NOT_FROM, BulkState
 from engine.temporal import commands
 

@@ -28,7 +28,7 @@ from engine.messages.transfer import Failure, StepInput
 from engine.records import bulks, facts
 from engine.records.database import Database
 from engine.records.races import racing
-from engine.records.tables import Event
+from engine.records.tables.proof import Event
 from engine.states.choices import Role
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from engine.messages.transfer import Command, Impose, Reassign, TransferRequest,
 from engine.notices import outbox
 from engine.records import facts, locks, transfers
 from engine.records.races import LostRace
-from engine.records.tables import FreeText, TextKind
+from engine.records.tables.base import TextKind
+from engine.records.tables.transfers import FreeText
 from engine.rules.content import Plan
 from engine.rules.facts import MemberFacts, TransferFacts
 from engine.states.choices import Role

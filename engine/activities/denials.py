@@ -14,7 +14,7 @@ from engine.messages.transfer import Command, Step, TransferRequest, Wake
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts
-from engine.records.tables import Event
+from engine.records.tables.proof import Event
 from engine.rules import transfers as rules
 from engine.states.choices import Role
 from engine.states.transfer import Facts, TransferState, TransferTrigger, advance

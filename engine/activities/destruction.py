@@ -19,7 +19,7 @@ from engine.messages.transfer import Failure
 from engine.records import destruction
 from engine.records.database import Database
 from engine.records.destruction import Destroyed
-from engine.records.tables import DestroyedBy
+from engine.records.tables.base import DestroyedBy
 from engine.rules.content import UNCOUNTED
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from engine.messages.transfer import Cancel, Command, Refuse, Step, Wake
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, transfers
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.rules import transfers as rules
 from engine.rules.facts import MemberFacts, TransferFacts
 from engine.states.choices import Role

@@ -28,7 +28,7 @@ from engine.notices.letters import Letter, Undeliverable, write_letter
 from engine.notices.post import Post, Trouble
 from engine.records.database import Database
 from engine.records.races import racing
-from engine.records.tables import DeliveryTrouble
+from engine.records.tables.base import DeliveryTrouble
 
 logger = logging.getLogger(__name__)
 _T = TypeVar("_T")

@@ -13,7 +13,7 @@ from engine.messages.transfer import Step, TransferRequest
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, transfers
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.rules import transfers as rules
 from engine.rules.deadline import respond_by
 from engine.rules.facts import MemberFacts, RecordFacts

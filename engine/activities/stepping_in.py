@@ -21,7 +21,7 @@ from engine.messages.transfer import Impose, Reassign, Step
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, transfers
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.rules import stepping_in as rules
 from engine.rules.content import plan
 from engine.rules.deadline import respond_by

@@ -39,7 +39,8 @@ from engine.messages.transfer import (
 from engine.records import facts, transfers
 from engine.records.database import Database
 from engine.records.races import racing
-from engine.records.tables import StuckCause, Transfer
+from engine.records.tables.base import StuckCause
+from engine.records.tables.transfers import Transfer
 from engine.rules import transfers as rules
 from engine.rules.deadline import next_nudge, next_reminder
 from engine.rules.facts import TransferFacts

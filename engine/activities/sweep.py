@@ -26,7 +26,7 @@ from engine.messages.sweep import SWEEP, SweepResult
 from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, transfer_id_of, workflow_id
 from engine.records import bulk_answers, bulks, facts, transfers
 from engine.records.database import Database
-from engine.records.tables import BulkAnswer
+from engine.records.tables.bulks import BulkAnswer
 from engine.states.transfer import TransferState
 
 #: How long a workflow may need until its first step has written the row.

@@ -19,7 +19,8 @@ from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, transfers
 from engine.records.facts import Schedule
-from engine.records.tables import TextKind, Transfer
+from engine.records.tables.base import TextKind
+from engine.records.tables.transfers import Transfer
 from engine.rules import stepping_in
 from engine.rules import transfers as rules
 from engine.rules.deadline import next_reminder, nudges_due

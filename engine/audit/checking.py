@@ -13,7 +13,7 @@ from engine.audit.keys import public_keys
 from engine.audit.log import Break, Verification
 from engine.proof import Flaw
 from engine.records import seals
-from engine.records.tables import Receipt
+from engine.records.tables.proof import Receipt
 
 
 def compare(session: Session, document: Mapping[str, Any]) -> list[Flaw]:

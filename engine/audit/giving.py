@@ -13,7 +13,10 @@ from engine.audit import log
 from engine.audit.keys import SigningKey, public_keys
 from engine.records import facts, seals, visibility
 from engine.records.seals import SealedLine
-from engine.records.tables import Holding, Organization, Receipt, Record, Transfer
+from engine.records.tables.people import Organization
+from engine.records.tables.proof import Receipt
+from engine.records.tables.records import Holding, Record
+from engine.records.tables.transfers import Transfer
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts
 

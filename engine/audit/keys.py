@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from engine.records import locks
 from engine.records.database import Database
 from engine.records.races import racing
-from engine.records.tables import OrganizationKey
+from engine.records.tables.proof import OrganizationKey
 
 _OWNER_ONLY: Final = 0o700
 

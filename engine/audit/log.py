@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
 from engine.records.handover import ClassCount
-from engine.records.tables import AuditHead, Event, Organization, Side
+from engine.records.tables.base import Side
+from engine.records.tables.people import Organization
+from engine.records.tables.proof import AuditHead, Event
 from engine.rules.content import UNCOUNTED
 from engine.states.choices import Purpose
 from engine.states.transfer import TransferState

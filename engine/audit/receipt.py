@@ -17,7 +17,10 @@ from engine.audit.log import Place
 from engine.records.database import Database
 from engine.records.races import racing
 from engine.records.seals import Sealed
-from engine.records.tables import Event, Member, Organization, Receipt, Record, Transfer
+from engine.records.tables.people import Member, Organization
+from engine.records.tables.proof import Event, Receipt
+from engine.records.tables.records import Record
+from engine.records.tables.transfers import Transfer
 from engine.records.types import Id
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from engine.audit import log
 from engine.desk.base import Commands, Writing, active, patiently
 from engine.errors import BadInput
 from engine.records.caseload import plan_bulk
-from engine.records.tables import Member
+from engine.records.tables.people import Member
 from engine.rules import bulk, bulk_files
 from engine.rules.bulk import BulkChoice, BulkLine, BulkPlan, Counts, Split
 from engine.rules.content import ContentClass, Outcome

@@ -6,7 +6,7 @@ from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, Denied
 from engine.notices import outbox
 from engine.records import facts
-from engine.records.tables import Emergency
+from engine.records.tables.records import Emergency
 from engine.rules.looking import EMERGENCY, check_emergency
 from engine.states.transfer import TransferState
 from engine.views import EmergencyView

@@ -16,7 +16,7 @@ from engine.records import enriching, facts, imported, importing, locks
 from engine.records.enriching import Overlay
 from engine.records.imported import Key
 from engine.records.importing import Parcel, Person, Written
-from engine.records.tables import Became
+from engine.records.tables.base import Became
 from engine.rules import writing as rules
 from engine.rules.facts import MemberFacts
 

@@ -8,7 +8,8 @@ from engine.desk.notes import text_of, writable
 from engine.errors import BadInput, NotFound
 from engine.notices import outbox
 from engine.records import people, visibility, writing
-from engine.records.tables import Appointment, AppointmentState
+from engine.records.tables.base import AppointmentState
+from engine.records.tables.items import Appointment
 from engine.rules import writing as rules
 from engine.states.choices import Role
 

@@ -13,7 +13,8 @@ from engine.audit.checking import Mark
 from engine.desk.base import Commands, Writing, active, patiently
 from engine.errors import BadInput, Denied, NotFound
 from engine.records import facts, reading, transfers, visibility
-from engine.records.tables import Member, TextKind
+from engine.records.tables.base import TextKind
+from engine.records.tables.people import Member
 from engine.rules.facts import MemberFacts
 from engine.rules.writing import unseen
 from engine.states.choices import Basis, Options, WhichCopy

@@ -11,7 +11,7 @@ from engine.desk import eligibility, openings, unattended
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
 from engine.records import facts, holders, people, reading, transfers
-from engine.records.tables import Member
+from engine.records.tables.people import Member
 from engine.rules import people as people_rules
 from engine.rules import writing as rules
 from engine.rules.facts import MemberFacts

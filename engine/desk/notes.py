@@ -6,7 +6,8 @@ from uuid import UUID
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
 from engine.records import notes, visibility
-from engine.records.tables import Note, NoteState
+from engine.records.tables.base import NoteState
+from engine.records.tables.items import Note
 from engine.rules import writing as rules
 from engine.rules.facts import MemberFacts, RecordFacts
 from engine.rules.writing import NoteFacts

@@ -10,7 +10,7 @@ from engine.desk.base import Commands, Writing
 from engine.errors import NotFound
 from engine.notices import calls, deliveries
 from engine.records import people, reading
-from engine.records.tables import Member, Organization
+from engine.records.tables.people import Member, Organization
 from engine.rules import notices as rules
 from engine.rules import writing
 from engine.rules.facts import MemberFacts

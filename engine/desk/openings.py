@@ -14,7 +14,8 @@ from engine.errors import BadInput, NotFound
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, locks, openings, quarantine
-from engine.records.tables import Holding, Opening
+from engine.records.tables.destruction import Opening
+from engine.records.tables.records import Holding
 from engine.rules import looking
 from engine.rules import writing as rules
 from engine.states.choices import RestorationCause, Role

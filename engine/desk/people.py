@@ -12,7 +12,7 @@ from engine.desk.base import Commands, Writing, patiently
 from engine.errors import BadInput, NotFound
 from engine.records import locks, people, reading
 from engine.records.races import racing
-from engine.records.tables import Organization
+from engine.records.tables.people import Organization
 from engine.rules import policies
 from engine.rules import writing as rules
 from engine.rules.facts import MemberFacts

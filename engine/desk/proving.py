@@ -20,7 +20,7 @@ from engine.exports import folder
 from engine.exports.receipt import receipt_page
 from engine.proof import Flaw
 from engine.records import facts
-from engine.records.tables import Transfer
+from engine.records.tables.transfers import Transfer
 from engine.rules import transfers as rules
 from engine.rules import writing as writing_rules
 from engine.rules.facts import MemberFacts

@@ -7,7 +7,7 @@ from engine.errors import BadInput, Denied, NotFound
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, quarantine, recovering, transfers
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.rules import writing as rules
 from engine.states.choices import RestorationCause, Role
 from engine.views import DueView, QuarantineView, TombstoneView

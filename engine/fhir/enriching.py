@@ -15,7 +15,7 @@ from engine.catalogue import label
 from engine.records.enriching import InventedRestriction, InventedShare, Overlay
 from engine.records.imported import INVENTED, Key
 from engine.records.importing import Person, Thing, document_columns, note_columns
-from engine.records.tables import Became
+from engine.records.tables.base import Became
 from engine.rules.writing import Access
 from engine.states.choices import ShareLevel
 

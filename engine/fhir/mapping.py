@@ -11,7 +11,7 @@ from engine.catalogue import label
 from engine.fhir import canonical, checking
 from engine.fhir.index import Index, Key, listed
 from engine.records.importing import Parcel, Person, Thing, document_columns, note_columns, one_line
-from engine.records.tables import Became
+from engine.records.tables.base import Became
 
 JSON: Final = "application/fhir+json"
 #: What a bill says stays with the one who wrote it, unless confidential items move (MOVE-T/invoice).

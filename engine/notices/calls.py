@@ -11,17 +11,11 @@ from sqlalchemy import Select, and_, exists, insert, or_, select, true
 from sqlalchemy.orm import Session
 
 from engine.notices.outbox import NoticeKind
-from engine.records.tables import (
-    Appointment,
-    Client,
-    Delivery,
-    DeliveryState,
-    Holding,
-    HoldingState,
-    Notice,
-    PhoneCall,
-    Record,
-)
+from engine.records.tables.base import DeliveryState, HoldingState
+from engine.records.tables.items import Appointment
+from engine.records.tables.outbox import Delivery, Notice, PhoneCall
+from engine.records.tables.people import Client
+from engine.records.tables.records import Holding, Record
 
 #: An appointment that was cancelled so shortly before it begins is told by telephone as well.
 SHORT_NOTICE: Final = timedelta(hours=24)

@@ -16,15 +16,10 @@ from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from engine.notices.outbox import NEEDS_ACTION
-from engine.records.tables import (
-    Delivery,
-    DeliveryState,
-    DeliveryTrouble,
-    Member,
-    Notice,
-    Organization,
-    Transfer,
-)
+from engine.records.tables.base import DeliveryState, DeliveryTrouble
+from engine.records.tables.outbox import Delivery, Notice
+from engine.records.tables.people import Member, Organization
+from engine.records.tables.transfers import Transfer
 from engine.states.choices import NoticePace
 
 #: Longer than the messages take that one sender has in hand.

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from engine.notices.calendar import cancellation
 from engine.notices.letters import Letter, Undeliverable
-from engine.records.tables import DeliveryTrouble
+from engine.records.tables.base import DeliveryTrouble
 
 _DOMAIN: Final = "passation"
 

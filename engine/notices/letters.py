@@ -20,15 +20,10 @@ from engine.catalogue import label
 from engine.errors import NotFound
 from engine.notices.calendar import Cancelled
 from engine.records import facts, reading
-from engine.records.tables import (
-    Appointment,
-    Client,
-    Delivery,
-    DeliveryTrouble,
-    Member,
-    Notice,
-    Organization,
-)
+from engine.records.tables.base import DeliveryTrouble
+from engine.records.tables.items import Appointment
+from engine.records.tables.outbox import Delivery, Notice
+from engine.records.tables.people import Client, Member, Organization
 from engine.views import TransferView
 
 #: How many events one message tells one by one; a whole caseload's are counted.

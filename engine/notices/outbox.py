@@ -10,7 +10,10 @@ from uuid import UUID
 from sqlalchemy import insert, literal, select, true
 from sqlalchemy.orm import Session
 
-from engine.records.tables import Appointment, ManifestLine, Member, MemberRole, Notice
+from engine.records.tables.items import Appointment
+from engine.records.tables.outbox import Notice
+from engine.records.tables.people import Member, MemberRole
+from engine.records.tables.transfers import ManifestLine
 from engine.records.types import Id, Instant
 from engine.rules.content import ContentClass, Outcome
 from engine.states.choices import Role

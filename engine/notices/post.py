@@ -15,7 +15,7 @@ import aiosmtplib
 from aiosmtplib import errors
 
 from engine.mailserver import MailServer
-from engine.records.tables import DeliveryTrouble
+from engine.records.tables.base import DeliveryTrouble
 
 #: For each answer of the server.
 _TIMEOUT_SECONDS: Final = 30.0

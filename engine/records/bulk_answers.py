@@ -8,16 +8,10 @@ from uuid import UUID
 from sqlalchemy import and_, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from engine.records.tables import (
-    Bulk,
-    BulkAnswer,
-    BulkAnswerDenial,
-    BulkAnswerRecord,
-    BulkItem,
-    Event,
-    Record,
-    Transfer,
-)
+from engine.records.tables.bulks import Bulk, BulkAnswer, BulkAnswerDenial, BulkAnswerRecord, BulkItem
+from engine.records.tables.proof import Event
+from engine.records.tables.records import Record
+from engine.records.tables.transfers import Transfer
 from engine.states.bulk import OPEN_BULKS, Scope
 from engine.states.transfer import TransferState
 

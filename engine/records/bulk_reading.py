@@ -11,14 +11,10 @@ from sqlalchemy.orm import Session
 from engine.errors import NotFound
 from engine.records import bulk_answers, bulks
 from engine.records.reading import names_of
-from engine.records.tables import (
-    Bulk,
-    BulkItem,
-    Holding,
-    HoldingState,
-    Record,
-    Transfer,
-)
+from engine.records.tables.base import HoldingState
+from engine.records.tables.bulks import Bulk, BulkItem
+from engine.records.tables.records import Holding, Record
+from engine.records.tables.transfers import Transfer
 from engine.rules.facts import MemberFacts, RecordStatus
 from engine.states.choices import Role
 from engine.states.transfer import TransferState

@@ -11,15 +11,10 @@ from sqlalchemy import CursorResult, and_, case, exists, func, insert, literal, 
 from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
-from engine.records.tables import (
-    Bulk,
-    BulkItem,
-    BulkList,
-    Holding,
-    HoldingState,
-    Record,
-    Transfer,
-)
+from engine.records.tables.base import HoldingState
+from engine.records.tables.bulks import Bulk, BulkItem, BulkList
+from engine.records.tables.records import Holding, Record
+from engine.records.tables.transfers import Transfer
 from engine.rules.bulk import BulkLine, Listed
 from engine.rules.facts import RecordStatus
 from engine.states.bulk import OPEN_BULKS

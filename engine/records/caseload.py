@@ -11,16 +11,10 @@ from sqlalchemy.orm import Session
 
 from engine.records import facts
 from engine.records.classes import items
-from engine.records.tables import (
-    Holding,
-    HoldingState,
-    Member,
-    MemberRole,
-    Record,
-    RecordClient,
-    Restriction,
-    Transfer,
-)
+from engine.records.tables.base import HoldingState
+from engine.records.tables.people import Member, MemberRole, Restriction
+from engine.records.tables.records import Holding, Record, RecordClient
+from engine.records.tables.transfers import Transfer
 from engine.records.types import Id
 from engine.rules.bulk import BulkChoice, BulkPlan
 from engine.rules.content import ContentClass

@@ -21,21 +21,19 @@ from sqlalchemy import (
     union_all,
 )
 
-from engine.records.tables import (
+from engine.records.tables.base import AppointmentState, NoteState
+from engine.records.tables.items import (
     Appointment,
-    AppointmentState,
     Document,
-    Holding,
     Invoice,
     ItemWithContent,
     Memo,
     Note,
-    NoteState,
     Profile,
     RawDatum,
-    Share,
     Task,
 )
+from engine.records.tables.records import Holding, Share
 from engine.records.types import Flag, Id, Instant, Word
 from engine.rules.content import ContentClass
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from engine.errors import Unavailable
 from engine.records.backend import VERSION_TABLE, WRITES, Backend
 from engine.records.sqlite import SQLite
+from engine.records.tables import every  # noqa: F401 - a foreign key finds only tables that are loaded
 
 _REVISION = re.compile(r'^(revision|down_revision) = (?:"(\w+)"|None)$', re.MULTILINE)
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"

@@ -33,28 +33,13 @@ from sqlalchemy.orm import Session
 
 from engine.records import facts, imported, locks
 from engine.records.classes import items
-from engine.records.tables import (
-    Appointment,
-    AppointmentState,
-    Base,
-    Content,
-    DestroyedBy,
-    Document,
-    Holding,
-    HoldingState,
-    Invoice,
-    ManifestLine,
-    Memo,
-    Note,
-    Organization,
-    RawDatum,
-    Record,
-    Rejoined,
-    Seal,
-    Task,
-    Tombstone,
-    Transfer,
-)
+from engine.records.tables.base import AppointmentState, Base, DestroyedBy, HoldingState
+from engine.records.tables.destruction import Rejoined, Tombstone
+from engine.records.tables.items import Appointment, Content, Document, Invoice, Memo, Note, RawDatum, Task
+from engine.records.tables.people import Organization
+from engine.records.tables.proof import Seal
+from engine.records.tables.records import Holding, Record
+from engine.records.tables.transfers import ManifestLine, Transfer
 from engine.records.types import Id, Instant, Word
 from engine.rules import retention
 from engine.rules.content import ContentClass, Outcome

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from engine.records import facts, imported, importing, people, shares, writing
 from engine.records.imported import INVENTED, Key, Line
 from engine.records.importing import Person, Thing
-from engine.records.tables import Became, Holding
+from engine.records.tables.base import Became
+from engine.records.tables.records import Holding
 from engine.rules import writing as rules
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts, RecordFacts, RecordStatus

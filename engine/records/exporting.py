@@ -11,18 +11,9 @@ from sqlalchemy.orm import Session
 
 from engine.errors import NotFound, Unavailable
 from engine.records import visibility
-from engine.records.tables import (
-    Appointment,
-    Content,
-    Document,
-    Holding,
-    Invoice,
-    Member,
-    Note,
-    Profile,
-    RawDatum,
-    Task,
-)
+from engine.records.tables.items import Appointment, Content, Document, Invoice, Note, Profile, RawDatum, Task
+from engine.records.tables.people import Member
+from engine.records.tables.records import Holding
 from engine.records.visibility import VisibleItem
 from engine.rules.content import ContentClass
 

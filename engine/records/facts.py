@@ -12,23 +12,11 @@ from sqlalchemy import Select, and_, bindparam, exists, false, func, select, tru
 from sqlalchemy.orm import Session, aliased
 
 from engine.records import openings
-from engine.records.tables import (
-    Asking,
-    FreeText,
-    Holding,
-    HoldingState,
-    Member,
-    MemberRole,
-    Organization,
-    Policy,
-    RawDataTitle,
-    RawDatum,
-    Record,
-    RecordClient,
-    Restriction,
-    Share,
-    Transfer,
-)
+from engine.records.tables.base import HoldingState
+from engine.records.tables.items import RawDatum
+from engine.records.tables.people import Member, MemberRole, Organization, Policy, RawDataTitle, Restriction
+from engine.records.tables.records import Holding, Record, RecordClient, Share
+from engine.records.tables.transfers import Asking, FreeText, Transfer
 from engine.records.types import Id, Instant
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, Relation, TransferFacts, same_title
 from engine.rules.transfers import could_take_over

@@ -28,23 +28,11 @@ from engine.errors import Stuck
 from engine.records import seals
 from engine.records.classes import items
 from engine.records.seals import Sealed
-from engine.records.tables import (
-    Appointment,
-    AppointmentState,
-    Base,
-    Content,
-    Document,
-    Holding,
-    HoldingState,
-    Item,
-    ManifestLine,
-    Note,
-    Profile,
-    RawDatum,
-    Rejoined,
-    Share,
-    StuckCause,
-)
+from engine.records.tables.base import AppointmentState, Base, HoldingState, StuckCause
+from engine.records.tables.destruction import Rejoined
+from engine.records.tables.items import Appointment, Content, Document, Item, Note, Profile, RawDatum
+from engine.records.tables.records import Holding, Share
+from engine.records.tables.transfers import ManifestLine
 from engine.records.types import Flag, Id, Instant, Word
 from engine.rules.content import ContentClass, Outcome, Plan
 

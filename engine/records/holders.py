@@ -7,17 +7,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from engine.records.tables import (
-    Appointment,
-    AppointmentState,
-    Holding,
-    HoldingState,
-    Member,
-    MemberRole,
-    Record,
-    Share,
-    Transfer,
-)
+from engine.records.tables.base import AppointmentState, HoldingState
+from engine.records.tables.items import Appointment
+from engine.records.tables.people import Member, MemberRole
+from engine.records.tables.records import Holding, Record, Share
+from engine.records.tables.transfers import Transfer
 from engine.rules.facts import RecordStatus
 from engine.states.choices import Role
 from engine.states.transfer import OPEN_STATES, TransferState

@@ -7,7 +7,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from engine.errors import BadInput
-from engine.records.tables import Hold, Member, Record
+from engine.records.tables.people import Member
+from engine.records.tables.records import Hold, Record
 from engine.views import HoldView
 
 

@@ -9,19 +9,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, insert, null, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
-from engine.records.tables import (
-    Appointment,
-    Became,
-    Document,
-    Holding,
-    Imported,
-    Invoice,
-    Memo,
-    Note,
-    Profile,
-    RawDatum,
-    Task,
-)
+from engine.records.tables.base import Became
+from engine.records.tables.importing import Imported
+from engine.records.tables.items import Appointment, Document, Invoice, Memo, Note, Profile, RawDatum, Task
+from engine.records.tables.records import Holding
 
 #: How many rows one statement writes or asks for.
 _AT_ONCE: Final = 500

@@ -13,15 +13,10 @@ from sqlalchemy.orm import Session
 
 from engine.records import imported, people, writing
 from engine.records.imported import Key
-from engine.records.tables import (
-    AppointmentState,
-    Became,
-    Content,
-    Holding,
-    Member,
-    NoteState,
-    Record,
-)
+from engine.records.tables.base import AppointmentState, Became, NoteState
+from engine.records.tables.items import Content
+from engine.records.tables.people import Member
+from engine.records.tables.records import Holding, Record
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts
 from engine.states.choices import Role

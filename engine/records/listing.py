@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from engine.errors import NotFound
 from engine.records import facts, transfers
 from engine.records.reading import transfer_view
-from engine.records.tables import Transfer
+from engine.records.tables.transfers import Transfer
 from engine.rules import transfers as rules
 from engine.rules.facts import MemberFacts
 from engine.states.choices import Role

@@ -12,16 +12,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from engine.records.tables import (
-    AuditHead,
-    Bulk,
-    Member,
-    Organization,
-    Policy,
-    Record,
-    RecordClient,
-    Transfer,
-)
+from engine.records.tables.bulks import Bulk
+from engine.records.tables.people import Member, Organization, Policy
+from engine.records.tables.proof import AuditHead
+from engine.records.tables.records import Record, RecordClient
+from engine.records.tables.transfers import Transfer
 
 
 def lock_organization(session: Session, organization_id: UUID) -> None:

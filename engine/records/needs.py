@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session, aliased
 
 from engine.errors import Denied
 from engine.records import facts, transfers
-from engine.records.tables import Holding, HoldingState, Record, Transfer
+from engine.records.tables.base import HoldingState
+from engine.records.tables.records import Holding, Record
+from engine.records.tables.transfers import Transfer
 from engine.rules import transfers as rules
 from engine.rules.facts import MemberFacts, RecordStatus
 from engine.states.choices import Need, Role

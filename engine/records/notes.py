@@ -8,7 +8,10 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import ForUpdateArg
 
 from engine.records.locks import is_sqlite
-from engine.records.tables import Member, MemberRole, Note, NoteState, Share
+from engine.records.tables.base import NoteState
+from engine.records.tables.items import Note
+from engine.records.tables.people import Member, MemberRole
+from engine.records.tables.records import Share
 from engine.records.writing import add_item, keep, live_holding
 from engine.rules.facts import MemberFacts, RecordFacts, Relation
 from engine.rules.writing import NoteFacts, waits_for_approval

@@ -8,7 +8,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
-from engine.records.tables import Holding, HoldingState, MemberRole, Opening
+from engine.records.tables.base import HoldingState
+from engine.records.tables.destruction import Opening
+from engine.records.tables.people import MemberRole
+from engine.records.tables.records import Holding
 from engine.states.choices import Role
 
 

@@ -9,7 +9,10 @@ from uuid import UUID
 from sqlalchemy import Select, and_, false, func, select, true
 from sqlalchemy.orm import Session
 
-from engine.records.tables import Holding, HoldingState, Member, MemberRole, Record, Transfer
+from engine.records.tables.base import HoldingState
+from engine.records.tables.people import Member, MemberRole
+from engine.records.tables.records import Holding, Record
+from engine.records.tables.transfers import Transfer
 from engine.rules.facts import RecordStatus
 from engine.states.choices import Role
 from engine.states.transfer import OPEN_STATES, TransferState

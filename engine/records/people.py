@@ -11,16 +11,16 @@ from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from engine.errors import BadInput
-from engine.records.tables import (
+from engine.records.tables.people import (
     Client,
     Member,
     MemberRole,
     Organization,
     Policy,
     RawDataTitle,
-    RecordClient,
     Restriction,
 )
+from engine.records.tables.records import RecordClient
 from engine.records.writing import line_of
 from engine.rules import policies
 from engine.rules.facts import same_title

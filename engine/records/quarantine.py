@@ -11,15 +11,10 @@ from sqlalchemy.orm import Session
 from engine.errors import NotFound
 from engine.records import destruction, openings
 from engine.records.reading import names_of
-from engine.records.tables import (
-    DestroyedBy,
-    Holding,
-    HoldingState,
-    Member,
-    Opening,
-    Record,
-    Restoration,
-)
+from engine.records.tables.base import DestroyedBy, HoldingState
+from engine.records.tables.destruction import Opening, Restoration
+from engine.records.tables.people import Member
+from engine.records.tables.records import Holding, Record
 from engine.rules.content import UNCOUNTED, ContentClass
 from engine.states.choices import RestorationCause
 from engine.views import (

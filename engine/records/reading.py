@@ -11,7 +11,10 @@ from engine.errors import NotFound
 from engine.records import facts, transfers, visibility
 from engine.records.handover import ClassCount, manifest_counts, preview
 from engine.records.people import clients_of, restrictions_of
-from engine.records.tables import Holding, HoldingState, Member, Record, Transfer
+from engine.records.tables.base import HoldingState
+from engine.records.tables.people import Member
+from engine.records.tables.records import Holding, Record
+from engine.records.tables.transfers import Transfer
 from engine.rules import transfers as rules
 from engine.rules.content import UNCOUNTED, Outcome, plan
 from engine.rules.facts import MemberFacts, RecordStatus, Relation

@@ -7,7 +7,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import Insert, Select, and_, exists, insert, literal, select, true, update
 from sqlalchemy.orm import Session, aliased
 
-from engine.records.tables import Document, Holding, HoldingState, Note, Restoration
+from engine.records.tables.base import HoldingState
+from engine.records.tables.destruction import Restoration
+from engine.records.tables.items import Document, Note
+from engine.records.tables.records import Holding
 from engine.records.types import Id
 from engine.states.choices import RestorationCause
 

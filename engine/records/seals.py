@@ -18,24 +18,22 @@ from sqlalchemy import and_, bindparam, insert, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from engine import proof
-from engine.records.tables import (
+from engine.records.tables.base import HoldingState
+from engine.records.tables.items import (
     Appointment,
     Content,
     Document,
-    Holding,
-    HoldingState,
     Invoice,
     ItemWithContent,
-    ManifestLine,
     Memo,
     Note,
     Profile,
     RawDatum,
-    Seal,
-    Share,
     Task,
-    Transfer,
 )
+from engine.records.tables.proof import Seal
+from engine.records.tables.records import Holding, Share
+from engine.records.tables.transfers import ManifestLine, Transfer
 from engine.records.types import Id
 from engine.rules.content import UNCOUNTED, ContentClass, Outcome
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from engine.records.tables import Share
+from engine.records.tables.records import Share
 from engine.rules.facts import RecordFacts
 from engine.rules.writing import Access
 

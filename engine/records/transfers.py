@@ -21,20 +21,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
-from engine.records.tables import (
-    Asking,
-    Bulk,
-    BulkAnswer,
-    Event,
-    FreeText,
-    Holding,
-    HoldingState,
-    Opening,
-    RecordClient,
-    Restoration,
-    StuckCause,
-    Transfer,
-)
+from engine.records.tables.base import HoldingState, StuckCause
+from engine.records.tables.bulks import Bulk, BulkAnswer
+from engine.records.tables.destruction import Opening, Restoration
+from engine.records.tables.proof import Event
+from engine.records.tables.records import Holding, RecordClient
+from engine.records.tables.transfers import Asking, FreeText, Transfer
 from engine.rules.facts import MemberFacts, TransferFacts
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
 

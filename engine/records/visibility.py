@@ -12,18 +12,11 @@ from sqlalchemy.orm import Session
 
 from engine.records import openings
 from engine.records.classes import items
-from engine.records.tables import (
-    Content,
-    Emergency,
-    Holding,
-    HoldingState,
-    ManifestLine,
-    Member,
-    MemberRole,
-    NoteState,
-    Share,
-    Transfer,
-)
+from engine.records.tables.base import HoldingState, NoteState
+from engine.records.tables.items import Content
+from engine.records.tables.people import Member, MemberRole
+from engine.records.tables.records import Emergency, Holding, Share
+from engine.records.tables.transfers import ManifestLine, Transfer
 from engine.records.types import Id, Instant
 from engine.rules.content import ContentClass, Outcome
 from engine.states.choices import Role

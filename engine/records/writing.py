@@ -12,22 +12,19 @@ from sqlalchemy.orm import Session
 
 from engine.errors import BadInput
 from engine.records.locks import lock_log
-from engine.records.tables import (
+from engine.records.tables.base import AppointmentState, HoldingState
+from engine.records.tables.items import (
     Appointment,
-    AppointmentState,
     Content,
     Document,
-    Holding,
-    HoldingState,
     Invoice,
     ItemWithContent,
     Memo,
     Profile,
     RawDatum,
-    Record,
-    RecordClient,
     Task,
 )
+from engine.records.tables.records import Holding, Record, RecordClient
 from engine.rules.facts import MemberFacts, RecordFacts, RecordStatus, Relation
 
 _LONGEST_APPOINTMENT = timedelta(days=1)

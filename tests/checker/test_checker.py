@@ -23,7 +23,7 @@ from engine.messages.bulk_answer import GiveAnswer
 from engine.messages.transfer import StepInput
 from engine.notices import deliveries
 from engine.records import bulk_answers, bulks, destruction
-from engine.records.tables import DeliveryTrouble, NoteState
+from engine.records.tables.base import DeliveryTrouble, NoteState
 from engine.states.bulk import Answer
 from engine.states.choices import Options, Purpose, RawDataChoice, RestorationCause, Role, ShareLevel
 from tests import build

@@ -19,7 +19,7 @@ from engine.catalogue import errors, label, labels
 from engine.cli import app
 from engine.errors import BadInput, Denied, EngineError, NotFound, Outage, Stuck, Unavailable, of_key
 from engine.messages import transfer as messages
-from engine.records.tables import StuckCause
+from engine.records.tables.base import StuckCause
 from engine.rules import content
 from engine.rules.content import UNCOUNTED, ContentClass, Outcome, Plan
 from engine.rules.facts import MemberFacts, PolicyFacts, RecordFacts, RecordStatus, Relation

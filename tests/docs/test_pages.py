@@ -11,7 +11,7 @@ from sqlalchemy import inspect
 from engine.catalogue import errors
 from engine.cli import app
 from engine.errors import Outage, Thing
-from engine.records.tables import Policy
+from engine.records.tables.people import Policy
 from engine.states.transfer import TransferState, TransferTrigger
 from tests.docs import citations, examples, generated
 from tests.docs.commands import commands, options

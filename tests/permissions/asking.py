@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, update
 from engine.catalogue import LANGUAGES, sentence
 from engine.cli.output import plain
 from engine.errors import EngineError, NotFound
-from engine.records.tables import Member, MemberRole
+from engine.records.tables.people import Member, MemberRole
 from engine.states.choices import Role
 from tests.permissions import table
 from tests.permissions.cast import Cast, Stage, Target

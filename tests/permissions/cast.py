@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from engine.desk.desk import Desk
 from engine.records.database import Database
-from engine.records.tables import NoteState, TextKind
+from engine.records.tables.base import NoteState, TextKind
 from engine.rules.content import ContentClass
 from engine.states.choices import BasisForm, Options, RestorationCause, Role, ShareLevel
 from tests import build

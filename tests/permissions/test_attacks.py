@@ -9,7 +9,7 @@ import pytest
 
 from engine.desk.desk import Desk
 from engine.errors import EngineError, NotFound
-from engine.records.tables import NoteState
+from engine.records.tables.base import NoteState
 from engine.rules.content import ContentClass as C
 from engine.states.choices import Options, Purpose, RestorationCause, Role, ShareLevel
 from tests import build

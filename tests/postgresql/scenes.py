@@ -16,7 +16,9 @@ from engine.desk.desk import Desk
 from engine.errors import EngineError
 from engine.messages.transfer import Accept, Refuse, StepInput, StepResult, TransferRequest, Wake
 from engine.records.database import Database
-from engine.records.tables import Holding, HoldingState, NoteState, Policy, TextKind
+from engine.records.tables.base import HoldingState, NoteState, TextKind
+from engine.records.tables.people import Policy
+from engine.records.tables.records import Holding
 from engine.states.choices import Options, Purpose, RawDataChoice, ShareLevel
 from tests import build
 from tests.build import BuiltRecord, World

@@ -12,7 +12,9 @@ from engine.desk.desk import Desk
 from engine.errors import EngineError
 from engine.messages.transfer import Cancel, Extend, Impose, Reassign, StepInput
 from engine.records.database import Database
-from engine.records.tables import FreeText, MemberRole, TextKind
+from engine.records.tables.base import TextKind
+from engine.records.tables.people import MemberRole
+from engine.records.tables.transfers import FreeText
 from engine.states.choices import Role
 from tests import build
 from tests.postgresql.scenes import COMMANDS, LONG_AGO, Play, Scene, scene, told

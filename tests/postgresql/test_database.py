@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from engine.errors import Unavailable
 from engine.records.database import Database
 from engine.records.races import LostRace, racing
-from engine.records.tables import Organization
+from engine.records.tables.people import Organization
 from tests import build
 from tests.postgresql.server import Server
 

@@ -19,7 +19,8 @@ from psycopg.errors import IntegrityConstraintViolation
 from engine.audit import log
 from engine.records.database import Database
 from engine.records.migrating import alembic_config
-from engine.records.tables import Base, NoteState, TextKind
+from engine.records.tables.base import NoteState, TextKind
+from engine.records.tables.every import METADATA
 from engine.states.transfer import FINAL_STATES
 from tests import build
 from tests.postgresql.server import Server
@@ -99,10 +100,10 @@ class TestMigration:
     ) -> None:
         with database.engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
-            assert compare_metadata(context, Base.metadata) == []
+            assert compare_metadata(context, METADATA) == []
         modelled = Database(postgresql.url(empty))
         with modelled.engine.connect().execution_options(passation_write=True) as connection:
-            Base.metadata.create_all(connection)
+            METADATA.create_all(connection)
             connection.commit()
         modelled.close()
 

@@ -18,7 +18,7 @@ from engine.cli.output import OUTCOMES
 from engine.errors import BadInput, Denied, EngineError, NotFound, Outage, Thing, Unavailable
 from engine.notices.calls import WhyCall
 from engine.notices.outbox import NoticeKind
-from engine.records.tables import AppointmentState, DeliveryTrouble, NoteState, StuckCause
+from engine.records.tables.base import AppointmentState, DeliveryTrouble, NoteState, StuckCause
 from engine.rules.bulk import RefusedRecipient
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation

@@ -15,7 +15,7 @@ import pytest
 import engine
 
 ROOT = Path(engine.__file__).parent
-TABLES = "engine.records.tables"
+TABLES = "engine.records.tables.items"
 #: Each class of an item table, with the name that SQL knows.
 ITEMS = {
     "Note": "notes",
@@ -33,7 +33,8 @@ ITEMS = {
 ANY = frozenset(ITEMS)
 #: Who may, and which.
 MAY = {
-    "records/tables.py": ANY,  # says what they are
+    "records/tables/items.py": ANY,  # says what they are
+    "records/tables/every.py": frozenset({TABLES}),  # loads every table, touches none
     "records/classes.py": ANY,  # the one list of classes
     "records/visibility.py": frozenset({"Content"}),  # the one query; the bytes of what it shows
     # the fields and bytes of what the one query shows
@@ -138,15 +139,15 @@ def test_who_may_does(module: str) -> None:
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("from engine.records.tables import Note\nselect(Note)", {"Note"}),
-        ("from engine.records.tables import Note\ndef f(note: Note) -> Note | None: ...", set()),
+        ("from engine.records.tables.items import Note\nselect(Note)", {"Note"}),
+        ("from engine.records.tables.items import Note\ndef f(note: Note) -> Note | None: ...", set()),
         ("from engine.records.classes import Note\nquery(Note.item_id)", {"Note"}),
-        ("from engine.records import tables\nselect(tables.Note)", {TABLES}),
-        ("import engine.records.tables as t", {TABLES}),
-        ("from engine.records.tables import *", {TABLES}),
+        ("from engine.records.tables import items\nselect(items.Note)", {TABLES}),
+        ("import engine.records.tables.items as t", {TABLES}),
+        ("from engine.records.tables.items import *", {TABLES}),
         ("text('SELECT * FROM documents')", {"Document"}),
         ("class Note: ...\nNote()", {"Note"}),
-        ("from engine.records.tables import Transfer\nselect(Transfer)", set()),
+        ("from engine.records.tables.transfers import Transfer\nselect(Transfer)", set()),
     ],
 )
 def test_what_counts(source: str, found: set[str]) -> None:

@@ -32,7 +32,12 @@ from engine.desk.desk import Desk
 from engine.messages.transfer import REQUEST, Command, StepResult, TransferRequest, workflow_id
 from engine.records import people, transfers
 from engine.records.database import Database
-from engine.records.tables import Event, FreeText, Holding, HoldingState, Member, Notice, TextKind, Transfer
+from engine.records.tables.base import HoldingState, TextKind
+from engine.records.tables.outbox import Notice
+from engine.records.tables.people import Member
+from engine.records.tables.proof import Event
+from engine.records.tables.records import Holding
+from engine.records.tables.transfers import FreeText, Transfer
 from engine.service import Service
 from engine.states.choices import Options, Purpose, RawDataChoice, Role
 from engine.states.transfer import TransferState

@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from engine.errors import BadInput, Denied, NotFound
 from engine.records import bulk_answers
-from engine.records.tables import BulkAnswer, Record
+from engine.records.tables.bulks import BulkAnswer
+from engine.records.tables.records import Record
 from engine.states.bulk import Answer, BulkState
 from engine.states.transfer import TransferState
 from tests.workflows.clinic import Clinic, eventually

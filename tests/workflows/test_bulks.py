@@ -11,7 +11,10 @@ from temporalio.client import WorkflowExecutionStatus
 from engine.activities import bulk_pages
 from engine.errors import Denied, NotFound
 from engine.records import bulks
-from engine.records.tables import Bulk, BulkItem, Holding, MemberRole, Notice
+from engine.records.tables.bulks import Bulk, BulkItem
+from engine.records.tables.outbox import Notice
+from engine.records.tables.people import MemberRole
+from engine.records.tables.records import Holding
 from engine.rules.bulk import BulkChoice
 from engine.states.bulk import BulkState
 from engine.states.choices import Purpose, Role

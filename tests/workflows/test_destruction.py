@@ -10,7 +10,9 @@ from temporalio.client import ScheduleActionStartWorkflow, WorkflowHandle
 from engine.activities import destruction
 from engine.activities.registry import ensure_schedules
 from engine.messages.destruction import DESTRUCTION_WORKFLOW, DestructionPage
-from engine.records.tables import Event, Holding, HoldingState
+from engine.records.tables.base import HoldingState
+from engine.records.tables.proof import Event
+from engine.records.tables.records import Holding
 from engine.states.choices import Options
 from tests.workflows.clinic import Clinic
 

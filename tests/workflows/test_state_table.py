@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from engine.errors import Denied
-from engine.records.tables import Event
+from engine.records.tables.proof import Event
 from engine.states.transfer import TABLE, Edge, TransferState, TransferTrigger
 from tests import build
 from tests.workflows.clinic import Clinic, eventually

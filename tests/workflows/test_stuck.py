@@ -11,7 +11,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from engine.errors import Denied
 from engine.messages.transfer import WAKE, Accept, Cancel, StepResult, workflow_id
-from engine.records.tables import StuckCause
+from engine.records.tables.base import StuckCause
 from engine.states.transfer import TransferState
 from tests.workflows.clinic import NEXT_TRY, Clinic, denial, eventually
 

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from engine.records.tables import Base
+from engine.records.tables.every import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=METADATA,
     # On SQLite too: the connection begins and commits by itself, so a migration is whole or not there.
     transactional_ddl=True,
 )

@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from engine import wiring
 from engine.errors import Unavailable
 from engine.messages.transfer import workflow_id
-from engine.records.tables import NoteState
+from engine.records.tables.base import NoteState
 from engine.service import Service
 from engine.settings import Settings
 from engine.states.choices import Purpose

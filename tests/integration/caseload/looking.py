@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from engine.desk.desk import Desk
-from engine.records.tables import Base
+from engine.records.tables.base import Base
 from engine.rules.facts import RecordStatus
 from engine.views import BulkLineView, BulkPreviewView
 from tests import build

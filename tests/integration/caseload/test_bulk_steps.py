@@ -14,7 +14,7 @@ from engine.messages.bulk_answer import GiveAnswer
 from engine.messages.transfer import Step, StepInput, StepResult
 from engine.records import bulks
 from engine.records.bulks import Waiting
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.rules.bulk import Listed
 from engine.states.bulk import Answer, BulkState
 from engine.states.choices import Options, Purpose, Role

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from engine.records import destruction
 from engine.records.destruction import Destroyed
-from engine.records.tables import DestroyedBy
+from engine.records.tables.base import DestroyedBy
 from engine.rules.content import ContentClass
 from engine.states.choices import Options, RawDataChoice
 from tests import build

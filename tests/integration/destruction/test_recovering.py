@@ -12,7 +12,7 @@ from sqlalchemy import text
 from engine.desk.desk import Desk
 from engine.errors import EngineError
 from engine.records import visibility
-from engine.records.tables import NoteState
+from engine.records.tables.base import NoteState
 from engine.rules.content import ContentClass
 from engine.states.choices import Options, RestorationCause, Role
 from tests import build

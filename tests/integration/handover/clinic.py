@@ -28,7 +28,7 @@ from engine.messages.transfer import (
 )
 from engine.records import facts, reading, visibility
 from engine.records.database import Database
-from engine.records.tables import AppointmentState, NoteState, TextKind
+from engine.records.tables.base import AppointmentState, NoteState, TextKind
 from engine.records.visibility import VisibleItem
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import MemberFacts

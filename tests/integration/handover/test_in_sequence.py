@@ -1,6 +1,6 @@
 """Several hand-overs of one record, and hand-overs to somebody who worked on it already (VIS-9)."""
 
-from engine.records.tables import NoteState
+from engine.records.tables.base import NoteState
 from engine.rules.content import ContentClass, Outcome
 from engine.states.choices import Options, RawDataChoice
 from tests import build

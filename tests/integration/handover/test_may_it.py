@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.rules.facts import RecordStatus
 from engine.states.choices import Options, RawDataChoice, Role
 from tests import build

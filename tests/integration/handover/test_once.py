@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from engine.messages.transfer import StepResult
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.states.choices import Options, RawDataChoice
 from tests.integration.handover.clinic import EVERYTHING, Clinic
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from engine.desk.desk import Desk
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.states.choices import Options, RawDataChoice, Role
 from tests import build
 from tests.integration.handover.clinic import EVERYTHING, Clinic

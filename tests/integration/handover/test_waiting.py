@@ -8,7 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from engine.activities import accepting
-from engine.records.tables import TextKind
+from engine.records.tables.base import TextKind
 from engine.states.choices import Role
 from tests import build
 from tests.integration.handover.clinic import DEADLINE, EVERYTHING, Clinic

@@ -6,7 +6,7 @@ import pytest
 
 from engine.desk.desk import Desk
 from engine.errors import BadInput, Denied, NotFound
-from engine.records.tables import StuckCause
+from engine.records.tables.base import StuckCause
 from engine.records.transfers import mark_stuck
 from engine.rules.content import ContentClass as C
 from engine.states.choices import Options, Role, ShareLevel

@@ -9,7 +9,7 @@ from engine.desk.desk import Desk
 from engine.errors import BadInput, EngineError, NotFound
 from engine.records import visibility
 from engine.records.reading import preview_view, record_view
-from engine.records.tables import NoteState, TextKind
+from engine.records.tables.base import NoteState, TextKind
 from engine.rules.content import ContentClass
 from engine.states.choices import Options, ShareLevel
 from tests import build

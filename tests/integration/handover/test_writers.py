@@ -10,7 +10,7 @@ import pytest
 
 from engine.desk.desk import Desk
 from engine.errors import BadInput, Denied, EngineError, NotFound
-from engine.records.tables import NoteState
+from engine.records.tables.base import NoteState
 from engine.rules.content import ContentClass, Outcome
 from engine.states.choices import Options, Role, ShareLevel
 from tests import build

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from engine.desk.desk import Desk
 from engine.notices import deliveries
-from engine.records.tables import DeliveryTrouble
+from engine.records.tables.base import DeliveryTrouble
 from engine.states.choices import NoticePace
 from tests.integration.handover.clinic import Clinic
 from tests.integration.notices.caseload import asked_one_by_one

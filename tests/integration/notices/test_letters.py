@@ -12,7 +12,7 @@ from engine.desk.desk import Desk
 from engine.notices import deliveries
 from engine.notices.envelope import envelope
 from engine.notices.letters import Letter, Undeliverable, write_letter
-from engine.records.tables import DeliveryTrouble, TextKind
+from engine.records.tables.base import DeliveryTrouble, TextKind
 from engine.states.choices import Role
 from tests.integration.handover.clinic import UPCOMING, Clinic
 from tests.integration.notices.caseload import asked_one_by_one

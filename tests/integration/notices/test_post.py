@@ -11,7 +11,7 @@ import trustme
 from engine.errors import BadInput
 from engine.mailserver import MailServer
 from engine.notices.post import FolderPost, ServerPost, Trouble
-from engine.records.tables import DeliveryTrouble
+from engine.records.tables.base import DeliveryTrouble
 from tests.integration.notices.server import PASSWORD, USER, MailServerOfTests
 
 SENDER, RECIPIENT = "passation@clinique.example", "camille@courriel.example"

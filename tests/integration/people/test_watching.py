@@ -10,7 +10,8 @@ from sqlalchemy import update
 from engine.desk.desk import Desk
 from engine.desk.watching import LONGEST_PAGE
 from engine.errors import BadInput, NotFound
-from engine.records.tables import StuckCause, Transfer
+from engine.records.tables.base import StuckCause
+from engine.records.tables.transfers import Transfer
 from engine.records.transfers import mark_stuck
 from engine.states.choices import Role
 from engine.states.transfer import TransferState

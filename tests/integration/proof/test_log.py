@@ -20,7 +20,7 @@ from engine.audit.checking import Mark
 from engine.audit.log import Place
 from engine.desk.desk import Desk
 from engine.errors import BadInput, Denied
-from engine.records.tables import AuditHead, Event
+from engine.records.tables.proof import AuditHead, Event
 from engine.records.types import Id
 from engine.states.choices import Options
 from tests.integration.handover.clinic import Clinic

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from engine.errors import Unavailable
 from engine.records.database import Database
-from engine.records.tables import Organization
+from engine.records.tables.people import Organization
 from tests import build
 
 SECRET = "Tremblay-514-555-0199"

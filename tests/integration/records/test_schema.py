@@ -19,7 +19,12 @@ from sqlalchemy.exc import IntegrityError
 from engine.audit import log
 from engine.records.database import Database, known_revisions
 from engine.records.migrating import alembic_config
-from engine.records.tables import Appointment, Base, Event, Holding, NoteState, Transfer
+from engine.records.tables.base import NoteState
+from engine.records.tables.every import METADATA
+from engine.records.tables.items import Appointment
+from engine.records.tables.proof import Event
+from engine.records.tables.records import Holding
+from engine.records.tables.transfers import Transfer
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
 from tests import build
 
@@ -139,7 +144,7 @@ class TestMigration:
         with database.engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
 
-            assert compare_metadata(context, Base.metadata) == []
+            assert compare_metadata(context, METADATA) == []
 
     def test_constraints_and_partial_indexes_do_not_differ_either(
         self, database: Database, tmp_path: Path
@@ -147,7 +152,7 @@ class TestMigration:
         """Alembic compares neither CHECK constraints nor conditions of indexes: SQLite's own text does."""
         modelled = tmp_path / "models.sqlite3"
         engine = create_engine(f"sqlite:///{modelled}")
-        Base.metadata.create_all(engine)
+        METADATA.create_all(engine)
         engine.dispose()
         migrated = schema_of(database.file)
         del migrated["alembic_version"]
@@ -185,7 +190,7 @@ class TestMigration:
             tables = session.execute(text("PRAGMA table_list")).mappings().all()
         strict = {table["name"] for table in tables if table["strict"]}
 
-        assert strict == {table.name for table in Base.metadata.sorted_tables}
+        assert strict == {table.name for table in METADATA.sorted_tables}
 
     def test_every_constraint_has_a_name(self, database: Database) -> None:
         for lines in schema_of(database.file).values():
@@ -342,7 +347,7 @@ class TestItems:
     def test_in_a_closed_holding_are_not_changed(self, sql: Sql, table: str, closed: str) -> None:
         """MOVE-4."""
         sql.close_holding(closed)
-        columns = [column.name for column in Base.metadata.tables[table].columns]
+        columns = [column.name for column in METADATA.tables[table].columns]
         for column in columns:
             sql.denied("MOVE-4", f"UPDATE {table} SET {column} = {column}")
         sql.denied("MOVE-4", f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
@@ -384,9 +389,7 @@ class TestItems:
         sql.close_holding("archived")
         with database.write() as session:
             live = build.holding(session, world.record, world.new_owner)
-        columns = [
-            column.name for column in Base.metadata.tables[table].columns if column.name != "holding_id"
-        ]
+        columns = [column.name for column in METADATA.tables[table].columns if column.name != "holding_id"]
         listed = ", ".join(columns)
         sql.allowed(f"INSERT INTO {table} (holding_id, {listed}) SELECT ?, {listed} FROM {table}", live)
 

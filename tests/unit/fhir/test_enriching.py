@@ -9,7 +9,7 @@ from engine.catalogue import labels
 from engine.fhir.enriching import SENTENCES, Enricher, mark
 from engine.records.enriching import Overlay
 from engine.records.imported import INVENTED
-from engine.records.tables import Became, NoteState
+from engine.records.tables.base import Became, NoteState
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 PATIENTS = [("Patient", f"p{number}") for number in range(40)]
