@@ -72,6 +72,24 @@ class MemberView(View):
         return f"{self.first_name} {self.last_name}"
 
 
+class LinkView(View):
+    """Who a member is for the organization's issuer; nobody where it is not linked."""
+
+    member: MemberView
+    issuer: str | None
+    subject: str | None
+
+
+class PersonaView(View):
+    """A member who may be chosen where things are tried out."""
+
+    id: UUID
+    email: str
+    name: str
+    organization: str
+    roles: list[Role]
+
+
 class HeldView(View):
     """What a member still holds, in counts alone (ROLE-6)."""
 
