@@ -239,6 +239,8 @@ def stepped_in_without_a_reason(db: sqlite3.Connection) -> Rows:
         SELECT e.transfer_id, e.action FROM events e
         WHERE e.action IN ('transfer.reassign', 'transfer.impose') AND e.outcome = 'allowed'
             AND NOT EXISTS (SELECT 1 FROM texts x WHERE x.author_id = e.actor_id AND x.kind = 'reason')
+            AND NOT EXISTS (SELECT 1 FROM bulk_items i JOIN bulks b ON b.id = i.bulk_id
+                WHERE i.transfer_id = e.transfer_id AND b.reason_id IS NOT NULL)
         UNION ALL
         SELECT id, 'last' FROM transfers
         WHERE reason_id IS NULL AND (imposed = 1 OR reassigned_by_id IS NOT NULL)
