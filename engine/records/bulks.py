@@ -7,8 +7,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import CursorResult, and_, case, delete, exists, func, insert, literal, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    CursorResult,
+    ScalarSelect,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from engine.records.races import LostRace
 from engine.records.tables.base import HoldingState
@@ -231,15 +244,20 @@ def take_over(session: Session, bulk_id: UUID, own_id: UUID, transfer_id: UUID, 
         raise LostRace
 
 
-def taken_over_by(session: Session, transfer_id: UUID) -> UUID | None:
-    """Give the bulk that reassigned a transfer last, if one did."""
+def taking_over(transfer_id: UUID | InstrumentedAttribute[UUID | None]) -> ScalarSelect[UUID]:
+    """Select the bulk that reassigned a transfer last."""
     query = (
         select(BulkItem.bulk_id)
         .where(BulkItem.transfer_id == transfer_id, BulkItem.reassigned_at.is_not(None))
         .order_by(BulkItem.reassigned_at.desc())
         .limit(1)
     )
-    return session.scalar(query)
+    return query.scalar_subquery()
+
+
+def taken_over_by(session: Session, transfer_id: UUID) -> UUID | None:
+    """Give the bulk that reassigned a transfer last, if one did."""
+    return session.scalar(select(taking_over(transfer_id)))
 
 
 def try_again(session: Session, bulk: Bulk, items: Sequence[BulkItem], found: Mapping[UUID, UUID]) -> None:
