@@ -13,7 +13,7 @@ ARGS ?=
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(UV) ## Invent a clinic and watch records change hands (ARGS="--records 20")
+demo: $(UV) ## Invent a clinic and watch records change hands (ARGS="--records 300")
 	@$(EMBEDDED) passation demo $(ARGS)
 
 dev: $(UV) ## Run server, database and worker in one folder, until Ctrl-C
