@@ -399,6 +399,7 @@ class SweepView(View):
     texts_swept: int
     receipts_signed: int
     receipts_waiting: int
+    sender_restarted: bool
 
 
 class KeyView(View):

@@ -11,6 +11,8 @@ from engine.activities.bulk_decisions import pause_led_by
 from engine.desk import eligibility, openings, unattended
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
+from engine.notices import outbox
+from engine.notices.outbox import NoticeKind
 from engine.records import facts, holders, people, reading, transfers
 from engine.records.tables.people import Member
 from engine.rules import people as people_rules
@@ -52,6 +54,8 @@ class MembersDesk(Commands):
                 now=command.now,
             )
             command.counts = rfc8785.dumps({"role": dict.fromkeys(sorted(set(roles)), 1)}).decode()
+            if Role.COORDINATOR in roles:
+                _tell_of_role(command, command.subject_id)
             return view(command.session, command.subject_id)
 
         return self._command(actor_id, "member.add", do)
@@ -158,6 +162,12 @@ def view(session: Session, member_id: UUID) -> MemberView:
     found = facts.member(session, member_id)
     row = session.get_one(Member, member_id, populate_existing=True)
     return reading.member_view(row, sorted(found.roles) if found else [])
+
+
+def _tell_of_role(command: Writing, member_id: UUID) -> None:
+    """Tell somebody who comes as a coordinator, as anybody else who becomes one (ROLE-2)."""
+    cause = outbox.Cause(command.actor.organization_id, None, command.command_id, command.now)
+    outbox.tell(command.session, NoticeKind.ROLE_GRANTED, {member_id}, cause, but=None, about=member_id)
 
 
 def _held(session: Session, member: MemberFacts) -> HeldView:

@@ -354,6 +354,12 @@ DELETE FROM outbox WHERE kind = 'role_granted';
 -- role_changed_and_not_told: nothing happened
 UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'role_granted';
 
+-- practitioner_announced_otherwise: another
+UPDATE outbox SET subject_id = :stranger WHERE kind = 'practitioner_announced';
+-- practitioner_announced_otherwise: twice
+INSERT INTO outbox SELECT 99998, organization_id, kind, 'again', transfer_id, recipient_id, NULL, client_id,
+    subject_id, NULL, created_at, NULL, NULL FROM outbox WHERE kind = 'practitioner_announced' LIMIT 1;
+
 -- answer_without_its_line
 UPDATE bulk_answers SET member_id = :owner;
 -- answer_ended_and_undecided

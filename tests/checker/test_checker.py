@@ -161,6 +161,7 @@ def _bulk(clinic: Clinic) -> UUID:
     """Transfer a caseload: one record accepted, one taken back, one blocked; paused and resumed between."""
     world, steps = clinic.world, BulkSteps(clinic.database)
     source, bulk_id = clinic.colleague(), uuid4()
+    Desk(clinic.database).set_policy(world.administrator, announce_practitioner=True)
     with clinic.database.write() as session:
         kept = build.client(session, world.organization)
         build.restriction(session, kept, world.owner, member_id=world.new_owner)
