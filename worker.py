@@ -28,6 +28,7 @@ from engine.records.database import Database
 from engine.settings import Settings
 from engine.temporal import search_attributes
 from engine.temporal.connection import NOTICE_QUEUE, TASK_QUEUE, connect
+from engine.temporal.plugin import PassationPlugin
 from engine.wiring import open_database, open_signer
 
 T = TypeVar("T")
@@ -92,7 +93,8 @@ async def _work(settings: Settings, database: Database) -> NoReturn:
 
 
 async def _connected(settings: Settings) -> Client:
-    client = await connect(settings)
+    # Tests run workflows in the sandbox, which would be a third of this process's work (decision 0021).
+    client = await connect(settings, plugin=PassationPlugin(sandboxed=False))
     await search_attributes.check(client)
     return client
 
@@ -106,7 +108,9 @@ def _worker(client: Client, database: Database, signer: Signer, bulk_in_flight: 
         client,
         task_queue=TASK_QUEUE,
         workflows=workflows.WORKFLOWS,
-        activities=activities.activities(database, TASK_QUEUE, signer, bulk_in_flight=bulk_in_flight),
+        activities=activities.activities(
+            database, TASK_QUEUE, signer, bulk_in_flight=bulk_in_flight, notice_queue=NOTICE_QUEUE
+        ),
         activity_executor=ThreadPoolExecutor(2 * _AT_ONCE, thread_name_prefix="activity"),
         max_concurrent_activities=_AT_ONCE,
         max_concurrent_local_activities=_AT_ONCE,
@@ -140,12 +144,12 @@ def _deployment() -> WorkerDeploymentConfig:
 
 async def _follow_up(client: Client) -> None:
     """Say when the worker is there, then see that what runs by the clock is scheduled."""
-    from engine.activities import registry  # noqa: PLC0415
+    from engine.activities import registry, sweep  # noqa: PLC0415
 
     await _patiently("polling", lambda: _polling(client), retried=Exception)
     log.info("worker.started", task_queue=TASK_QUEUE, namespace=client.namespace, pid=os.getpid())
     await _patiently("schedules", lambda: registry.ensure_schedules(client, TASK_QUEUE), retried=Exception)
-    await _patiently("notices", lambda: registry.ensure_sender(client, NOTICE_QUEUE), retried=Exception)
+    await _patiently("notices", lambda: sweep.ensure_sender(client, NOTICE_QUEUE), retried=Exception)
 
 
 async def _polling(client: Client) -> None:

@@ -42,7 +42,7 @@ from engine.rules.deadline import end_of
 from engine.rules.transfers import told_to_new_owner
 from engine.states.choices import Basis, BasisForm, Options, Purpose
 from engine.temporal import commands
-from engine.temporal.connection import TASK_QUEUE, outages_named
+from engine.temporal.connection import NOTICE_QUEUE, TASK_QUEUE, outages_named
 from engine.views import SweepView, TransferView
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class Service:
         connect: Callable[[], Awaitable[Client]],
         *,
         task_queue: str = TASK_QUEUE,
+        notice_queue: str | None = NOTICE_QUEUE,
         os_uid: int | None = None,
         patience: timedelta = PATIENCE,
     ) -> None:
@@ -78,6 +79,7 @@ class Service:
         self._connect = connect
         self._client: Client | None = None
         self._task_queue = task_queue
+        self._notice_queue = notice_queue
         self._os_uid = os_uid
         self._patience = patience
         #: Transfers of a caseload.
@@ -116,7 +118,8 @@ class Service:
         if reason_id is not None and reason is not None:
             await self._write_text(actor_id, reason_id, TextKind.REASON, reason)
         request = judged.model_copy(update={"message_id": message_id})
-        await self._send(client, REQUEST, request, f"request/{request.transfer_id}", request)
+        # Each try asks anew what came of it: the row makes it one request, not Temporal's memory.
+        await self._send(client, REQUEST, request, f"request/{uuid4()}", request)
         return await self.show(actor_id, request.transfer_id)
 
     async def accept(
@@ -236,7 +239,13 @@ class Service:
         """Bring rows and workflows together again, whatever was lost between them."""
         client = await self._server()
         with outages_named():
-            result = await sweep.reconcile(client, self._database, self._task_queue, self.desk.signer)
+            result = await sweep.reconcile(
+                client,
+                self._database,
+                self._task_queue,
+                self.desk.signer,
+                notice_queue=self._notice_queue,
+            )
         return SweepView(**result.model_dump())
 
     async def _decide(

@@ -312,6 +312,9 @@ class BulkPreviewView(View):
     options: Options
     include_confidential_records: bool
     reassign_open: bool
+    insist: bool
+    #: Whether each record would be handed over at once, without an answer (OVR-1).
+    impose: bool
     #: How many records would be asked for, and how many a rule stops.
     going: int
     blocked: int
@@ -414,6 +417,7 @@ class SweepView(View):
     texts_swept: int
     receipts_signed: int
     receipts_waiting: int
+    sender_restarted: bool
 
 
 class KeyView(View):
@@ -570,6 +574,9 @@ class BulkView(View):
     purpose: Purpose | None
     options: Options | None
     include_confidential_records: bool
+    #: Whether what is open is reassigned (OVR-3), and whether each record is handed over without an answer.
+    reassign_open: bool
+    impose: bool
     started_at: datetime
     ended_at: datetime | None
     #: Why the engine paused it.

@@ -73,7 +73,10 @@ def carry_out(
             plan=judged.plan,
         ),
     )
-    outbox.tell_clients(session, cause_of(transfer, command, at))
+    cause = cause_of(transfer, command, at)
+    outbox.tell_clients(session, cause)
+    if facts.announces_practitioner(session, transfer.organization_id):
+        outbox.announce(session, cause, transfer.record_id, to_id)
     return handed
 
 

@@ -14,7 +14,6 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleSpec,
 )
-from temporalio.common import WorkflowIDConflictPolicy
 
 from engine.activities.bulk_answers import BulkAnswers
 from engine.activities.bulk_pages import BulkPages
@@ -26,7 +25,6 @@ from engine.activities.sweep import Sweeping
 from engine.audit.keys import Signer
 from engine.mailserver import MailServer
 from engine.messages.destruction import DESTRUCTION_WORKFLOW, DestructionPage
-from engine.messages.notices import SENDER_ID, SENDER_WORKFLOW, Sent
 from engine.messages.sweep import SWEEP_WORKFLOW
 from engine.notices.post import FolderPost, Post, ServerPost
 from engine.records.database import Database
@@ -44,6 +42,7 @@ def activities(
     signer: Signer | None = None,
     *,
     bulk_in_flight: int = BULK_IN_FLIGHT,
+    notice_queue: str | None = None,
 ) -> list[Callable[..., Any]]:
     """Give every activity, bound to a database and to the keys that sign receipts."""
     pages = BulkPages(database, task_queue, in_flight=bulk_in_flight)
@@ -55,7 +54,7 @@ def activities(
         pages.cancel_open,
         answers.give,
         answers.page,
-        Sweeping(database, task_queue, signer).sweep,
+        Sweeping(database, task_queue, signer, notice_queue=notice_queue).sweep,
         Destroying(database).page,
     ]
 
@@ -84,17 +83,6 @@ async def ensure_schedules(client: Client, task_queue: str) -> None:
         DESTRUCTION_WORKFLOW, DestructionPage(), id="destruction", task_queue=task_queue
     )
     await _create(client, "destruction", destruction, DESTROY_EVERY, now=False)
-
-
-async def ensure_sender(client: Client, notice_queue: str) -> None:
-    """Start the sender of notices, where it does not run."""
-    await client.start_workflow(
-        SENDER_WORKFLOW,
-        Sent(),
-        id=SENDER_ID,
-        task_queue=notice_queue,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-    )
 
 
 async def _create(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine.audit import receipt
@@ -21,6 +22,7 @@ from engine.audit.keys import Signer
 from engine.audit.receipt import Signed
 from engine.messages.bulk import BULK_WORKFLOW, BulkLaunch, bulk_workflow_id
 from engine.messages.bulk_answer import ANSWER_WORKFLOW, GiveAnswer, answer_workflow_id
+from engine.messages.notices import SENDER_ID, SENDER_WORKFLOW, Sent
 from engine.messages.search_attributes import TRANSFER_STATE
 from engine.messages.sweep import SWEEP, SweepResult
 from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, transfer_id_of, workflow_id
@@ -38,24 +40,44 @@ _TEXT_KEPT = timedelta(days=90)
 class Sweeping:
     """The activity of the ``Sweep`` workflow, on one database."""
 
-    def __init__(self, database: Database, task_queue: str, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        task_queue: str,
+        signer: Signer | None = None,
+        *,
+        notice_queue: str | None = None,
+    ) -> None:
         self._database = database
         self._task_queue = task_queue
         self._signer = signer
+        self._notice_queue = notice_queue
 
     @activity.defn(name=SWEEP)
     async def sweep(self) -> SweepResult:
         """Compare, and mend."""
-        return await reconcile(activity.client(), self._database, self._task_queue, self._signer)
+        return await reconcile(
+            activity.client(),
+            self._database,
+            self._task_queue,
+            self._signer,
+            notice_queue=self._notice_queue,
+        )
 
 
 async def reconcile(
-    client: Client, database: Database, task_queue: str, signer: Signer | None = None
+    client: Client,
+    database: Database,
+    task_queue: str,
+    signer: Signer | None = None,
+    *,
+    notice_queue: str | None = None,
 ) -> SweepResult:
     """
     Start again what is open without a workflow, wake what runs behind its row, drop unused texts.
 
-    With a signer, receipts that wait for their signature get it (AUD-4).
+    With a signer, receipts that wait for their signature get it (AUD-4). With the queue of notices, their
+    sender is started again where it is gone (NOTE-3).
     """
     states = await asyncio.to_thread(_open_states, database)
     open_ids = {workflow_id(found): found for found in states}
@@ -99,7 +121,23 @@ async def reconcile(
         texts_swept=swept,
         receipts_signed=signed.signed,
         receipts_waiting=signed.waiting,
+        sender_restarted=notice_queue is not None and await ensure_sender(client, notice_queue),
     )
+
+
+async def ensure_sender(client: Client, notice_queue: str) -> bool:
+    """Start the sender of notices where it does not run; say whether it did not."""
+    try:
+        await client.start_workflow(
+            SENDER_WORKFLOW,
+            Sent(),
+            id=SENDER_ID,
+            task_queue=notice_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
 
 
 async def _restart_bulks(client: Client, database: Database, task_queue: str) -> int:
@@ -177,8 +215,11 @@ def launch_of(session: Session, bulk_id: UUID) -> BulkLaunch | None:
         options=bulks.options_of(bulk),
         include_confidential_records=bulk.include_confidential_records,
         reassign_open=bulk.reassign_open,
+        insist=bulk.insist,
+        impose=bulk.impose,
         basis_id=bulk.basis_id,
         message_id=bulk.message_id,
+        reason_id=bulk.reason_id,
     )
 
 
@@ -212,6 +253,9 @@ def request_of(session: Session, transfer_id: UUID) -> TransferRequest:
     """Rebuild a workflow's input from the row; its first step finds the row and goes on from there."""
     row = transfers.row(session, transfer_id)
     to_id, basis_id = transfers.first_asked(session, row)
+    # Only of what is written and waits to be imposed does it matter that its bulk imposes.
+    waits = row.state is TransferState.REQUESTED and row.bulk_id is not None
+    bulk = bulks.row(session, row.bulk_id) if waits and row.bulk_id is not None else None
     return TransferRequest(
         transfer_id=row.id,
         organization_id=row.organization_id,
@@ -223,6 +267,9 @@ def request_of(session: Session, transfer_id: UUID) -> TransferRequest:
         basis_id=basis_id,
         message_id=row.message_id,
         bulk_id=row.bulk_id,
+        insist=bulk is not None and bulk.insist,
+        reason_id=None if bulk is None else bulk.reason_id,
+        impose=bulk is not None and bulk.impose,
     )
 
 
@@ -238,5 +285,6 @@ def _sign_waiting(database: Database, signer: Signer | None) -> Signed:
 
 
 def _sweep_texts(database: Database) -> int:
+    before = datetime.now(UTC) - _TEXT_KEPT
     with database.write() as session:
-        return transfers.sweep_texts(session, datetime.now(UTC) - _TEXT_KEPT)
+        return transfers.sweep_texts(session, before) + bulks.sweep_lists(session, before)

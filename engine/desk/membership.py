@@ -7,9 +7,12 @@ from uuid import UUID
 import rfc8785
 from sqlalchemy.orm import Session
 
+from engine.activities.bulk_decisions import pause_led_by
 from engine.desk import eligibility, openings, unattended
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
+from engine.notices import outbox
+from engine.notices.outbox import NoticeKind
 from engine.records import facts, holders, people, reading, transfers
 from engine.records.tables.people import Member
 from engine.rules import people as people_rules
@@ -51,6 +54,8 @@ class MembersDesk(Commands):
                 now=command.now,
             )
             command.counts = rfc8785.dumps({"role": dict.fromkeys(sorted(set(roles)), 1)}).decode()
+            if Role.COORDINATOR in roles:
+                _tell_of_role(command, command.subject_id)
             return view(command.session, command.subject_id)
 
         return self._command(actor_id, "member.add", do)
@@ -77,8 +82,8 @@ class MembersDesk(Commands):
         """
         Take a member's access; an administrator's command, which leaves everything in place (ROLE-6).
 
-        What waits for their answer goes to a coordinator, or its owner is told (ST-4). Raises ``Denied``
-        ROLE-1 for the last active administrator.
+        What waits for their answer goes to a coordinator, or its owner is told (ST-4); the transfers of
+        caseloads that they lead pause (ROLE-5). Raises ``Denied`` ROLE-1 for the last active administrator.
         """
 
         def do(command: Writing) -> HeldView:
@@ -94,6 +99,7 @@ class MembersDesk(Commands):
             found = _held(command.session, member)
             with eligibility.noticed(command, transfers.asked_of(command.session, member.id)):
                 people.change_member(command.session, member.id, active=False)
+            command.further += pause_led_by(command.session, member.id, command.now)
             if member.acts_as(Role.COORDINATOR) or found.records:
                 unattended.tell_to_name_a_coordinator(command)
             return found.model_copy(update={"member": view(command.session, member.id)})
@@ -156,6 +162,12 @@ def view(session: Session, member_id: UUID) -> MemberView:
     found = facts.member(session, member_id)
     row = session.get_one(Member, member_id, populate_existing=True)
     return reading.member_view(row, sorted(found.roles) if found else [])
+
+
+def _tell_of_role(command: Writing, member_id: UUID) -> None:
+    """Tell somebody who comes as a coordinator, as anybody else who becomes one (ROLE-2)."""
+    cause = outbox.Cause(command.actor.organization_id, None, command.command_id, command.now)
+    outbox.tell(command.session, NoticeKind.ROLE_GRANTED, {member_id}, cause, but=None, about=member_id)
 
 
 def _held(session: Session, member: MemberFacts) -> HeldView:

@@ -78,6 +78,7 @@ class PeopleDesk(Commands):
         impose_allowed: bool | None = None,
         coordinator_may_receive: bool | None = None,
         remind_coordinators: timedelta | None = None,
+        announce_practitioner: bool | None = None,
         grace_days: int | None = None,
         retention_years: int | None = None,
     ) -> None:
@@ -90,6 +91,7 @@ class PeopleDesk(Commands):
             "impose_allowed": impose_allowed,
             "coordinator_may_receive": coordinator_may_receive,
             "remind_coordinators": remind_coordinators,
+            "announce_practitioner": announce_practitioner,
             "grace_days": grace_days,
             "retention_years": retention_years,
         }

@@ -21,3 +21,5 @@ class SweepResult(Message):
     #: Receipts that had waited for their signature, and those that still do.
     receipts_signed: int = 0
     receipts_waiting: int = 0
+    #: Whether nobody sent notices, so that the sender was started again.
+    sender_restarted: bool = False

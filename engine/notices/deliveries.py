@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from engine.notices.outbox import NEEDS_ACTION
+from engine.notices.outbox import NEEDS_ACTION, NoticeKind
+from engine.records import bulks
 from engine.records.tables.base import DeliveryState, DeliveryTrouble
 from engine.records.tables.outbox import Delivery, Notice
 from engine.records.tables.people import Member, Organization
@@ -64,9 +65,10 @@ def plan(session: Session, now: datetime, *, limit: int = 500) -> int:
         Notice.subject_id,
         Notice.sequence,
         Notice.organization_id,
+        Notice.recipient_id,
         Notice.member_id,
         Notice.client_id,
-        Transfer.bulk_id,
+        func.coalesce(bulks.taking_over(Notice.transfer_id), Transfer.bulk_id).label("bulk_id"),
         Member.notices,
         Organization.time_zone,
     )
@@ -80,10 +82,10 @@ def plan(session: Session, now: datetime, *, limit: int = 500) -> int:
         .limit(limit)
         .with_for_update(of=Notice, skip_locked=True)
     ).all()
-    gathering = _gathering(session, {row.member_id for row in rows if row.member_id})
+    gathering = _gathering(session, {row.recipient_id for row in rows})
     for row in rows:
         wanted = _wanted(row, now)
-        key = (row.member_id or row.client_id, wanted.topic)
+        key = (row.recipient_id, wanted.topic)
         delivery = gathering.get(key)
         if delivery is None:
             delivery = gathering[key] = Delivery(
@@ -110,23 +112,23 @@ def plan(session: Session, now: datetime, *, limit: int = 500) -> int:
     return len(rows)
 
 
-def _gathering(session: Session, members: set[UUID]) -> dict[tuple[UUID, str], Delivery]:
+def _gathering(session: Session, people: set[UUID]) -> dict[tuple[UUID, str], Delivery]:
     """Find the messages that nobody has tried to send yet: more may be put into them."""
     found = session.scalars(
         select(Delivery)
         .where(
-            Delivery.member_id.in_(members),
+            or_(Delivery.member_id.in_(people), Delivery.client_id.in_(people)),
             Delivery.state == DeliveryState.WAITING,
             Delivery.attempts == 0,
             Delivery.claimed_until.is_(None),
         )
         .with_for_update(skip_locked=True)
     )
-    return {(one.member_id, one.topic): one for one in found if one.member_id is not None}
+    return {(one.member_id or one.client_id, one.topic): one for one in found}  # type: ignore[misc]
 
 
 def _wanted(row: Any, now: datetime) -> _Planned:  # noqa: ANN401 - a row
-    if row.client_id is not None:
+    if row.kind == NoticeKind.APPOINTMENT_CANCELLED:
         return _Planned(f"appointment/{row.subject_id}/{row.sequence}", now, gathers=False)
     if row.bulk_id is not None:
         return _Planned(f"bulk/{row.bulk_id}", now + QUIET, gathers=True)

@@ -16,9 +16,11 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from engine import pages
 from engine.catalogue import label
 from engine.errors import NotFound
 from engine.notices.calendar import Cancelled
+from engine.notices.outbox import NoticeKind
 from engine.records import facts, reading
 from engine.records.tables.base import DeliveryTrouble
 from engine.records.tables.items import Appointment
@@ -92,6 +94,8 @@ def write_letter(session: Session, delivery_id: UUID, now: datetime, *, address:
         select(Notice).where(Notice.delivery_id == delivery_id).order_by(Notice.id)
     ).all()
     if delivery.client_id is not None:
+        if notices[0].kind == NoticeKind.PRACTITIONER_ANNOUNCED:
+            return _announcement(session, delivery, organization, notices)
         return _to_client(session, delivery, organization, notices[0])
     member = session.get_one(Member, delivery.member_id)
     if not member.active:
@@ -149,6 +153,34 @@ def _to_client(session: Session, delivery: Delivery, organization: Organization,
     )
 
 
+def _announcement(
+    session: Session, delivery: Delivery, organization: Organization, notices: Sequence[Notice]
+) -> Letter:
+    """Tell a client who is responsible for them from now on: a name, and nothing else (NOTE-2)."""
+    client = session.get_one(Client, delivery.client_id)
+    if not client.email:
+        raise Undeliverable(DeliveryTrouble.NO_ADDRESS)
+    language, words = client.language, {"organization": organization.name}
+    names = reading.names_of(session, [notice.subject_id for notice in notices])
+    return _letter(
+        delivery,
+        organization,
+        to=client.email,
+        name=client.name,
+        language=language,
+        subject=label("mail_subject/practitioner_announced", language, **words),
+        told=[
+            Told(
+                sentence=label("mail/practitioner_announced", language, practitioner=name, **words),
+                to_do=label("mail_next/practitioner_announced", language, **words),
+            )
+            for name in dict.fromkeys(names[notice.subject_id] for notice in notices)
+        ],
+        more=0,
+        footer="mail_word/client_footer",
+    )
+
+
 def _letter(  # noqa: PLR0913 - what a message consists of
     delivery: Delivery,
     organization: Organization,
@@ -199,12 +231,25 @@ def _told(
     words = _words(view, member.language, organization) | {
         "member": about or label("mail_word/somebody", member.language)
     }
-    link = None if address is None or view is None else f"{address}/transfers/{view.id}"
+    page = _page(notice, view)
     return Told(
         sentence=label(f"mail/{notice.kind}", member.language, **words),
         to_do=label(f"mail_next/{notice.kind}", member.language, **words),
-        link=link,
+        link=None if address is None or page is None else address + page,
     )
+
+
+def _page(notice: Notice, view: TransferView | None) -> str | None:
+    """Say on which page the reader finds what a notice is about; ``None`` where they may know of none."""
+    if view is not None:
+        return pages.transfer(view.id)
+    match notice.kind:
+        case NoticeKind.BULK_PAUSED | NoticeKind.BULK_FINISHED:
+            return pages.bulk(notice.subject_id)
+        case NoticeKind.NAME_COORDINATOR:
+            return pages.NEEDS_YOU
+        case _:
+            return None
 
 
 def _view(session: Session, member: Member, notice: Notice, now: datetime) -> TransferView | None:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from engine.records.tables.items import Appointment
 from engine.records.tables.outbox import Notice
-from engine.records.tables.people import Member, MemberRole
+from engine.records.tables.people import Client, Member, MemberRole
+from engine.records.tables.records import RecordClient
 from engine.records.tables.transfers import ManifestLine
 from engine.records.types import Id, Instant
 from engine.rules.content import ContentClass, Outcome
@@ -45,6 +46,7 @@ class NoticeKind(StrEnum):
     ROLE_GRANTED = "role_granted"
     ROLE_REVOKED = "role_revoked"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
+    PRACTITIONER_ANNOUNCED = "practitioner_announced"
     BULK_PAUSED = "bulk_paused"
     BULK_FINISHED = "bulk_finished"
 
@@ -187,6 +189,26 @@ def tell_clients(session: Session, cause: Cause) -> None:
         )
     )
     session.execute(insert(Notice).from_select(list(columns), cancelled))
+
+
+def announce(session: Session, cause: Cause, record_id: UUID, new_owner_id: UUID) -> None:
+    """Write one notice for each client of a record who has an address: who is responsible now (NOTE-2)."""
+    columns: dict[str, Any] = {
+        "organization_id": literal(cause.organization_id, Id),
+        "kind": literal(NoticeKind.PRACTITIONER_ANNOUNCED.value),
+        "cause_id": literal(cause.command_id, Id),
+        "transfer_id": literal(cause.transfer_id, Id),
+        "recipient_id": Client.id,
+        "client_id": Client.id,
+        "subject_id": literal(new_owner_id, Id),
+        "created_at": literal(cause.at, Instant),
+    }
+    clients = (
+        select(*columns.values())
+        .join(RecordClient, RecordClient.client_id == Client.id)
+        .where(RecordClient.record_id == record_id, Client.email.is_not(None), Client.email != "")
+    )
+    session.execute(insert(Notice).from_select(list(columns), clients))
 
 
 def tell_client(

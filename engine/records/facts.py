@@ -219,6 +219,13 @@ def policy(session: Session, organization_id: UUID) -> PolicyFacts:
     )
 
 
+def announces_practitioner(session: Session, organization_id: UUID) -> bool:
+    """Say whether an organization tells its clients who is responsible for them now (NOTE-2)."""
+    return bool(
+        session.scalar(select(Policy.announce_practitioner).where(Policy.organization_id == organization_id))
+    )
+
+
 def schedule(session: Session, organization_id: UUID) -> Schedule:
     """Read the times of an organization."""
     row = session.execute(

@@ -91,6 +91,7 @@ def policies_of(session: Session, organization_id: UUID) -> dict[str, policies.V
         "impose_allowed": row.impose_allowed,
         "coordinator_may_receive": row.coordinator_may_receive,
         "remind_coordinators": timedelta(seconds=row.remind_coordinators),
+        "announce_practitioner": row.announce_practitioner,
         "grace_days": row.grace_days,
         "retention_years": row.retention_years,
     }

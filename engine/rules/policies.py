@@ -108,6 +108,12 @@ TABLE: Final = (
         read="every step of a transfer that waits for a coordinator, to find the next reminder (ST-1)",
     ),
     Policy(
+        name="announce_practitioner",
+        kind=Kind.FLAG,
+        default=False,
+        read="the transaction that hands over, to tell the record's clients who is responsible now (NOTE-2)",
+    ),
+    Policy(
         name="grace_days",
         kind=Kind.DAYS,
         default=30,

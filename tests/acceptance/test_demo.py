@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -27,6 +28,7 @@ from engine.desk.desk import Desk
 from engine.errors import BadInput
 from engine.records.database import Database
 from engine.settings import Settings
+from tests.checker.checking import check as independently
 from tests.integration.fhir import bundles
 
 PASSATION = Path(sys.executable).with_name("passation")
@@ -68,7 +70,7 @@ def processes_on(folder: Path) -> list[psutil.Process]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("demo")
     data, scratch = folder / "kept", folder / "scratch"
-    with start(scratch, "--json", "--records", "9", "--keep", "--data", data, "--lang", "en") as demo:
+    with start(scratch, "--json", "--records", "20", "--keep", "--data", data, "--lang", "en") as demo:
         stdout, stderr = demo.communicate(timeout=120)
     return Run(demo.returncode, json.loads(stdout), stderr, data, scratch)
 
@@ -79,6 +81,7 @@ def kept(run: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(run.data, tmp_path / "copy"))
 
 
+@pytest.mark.slow
 class TestRun:
     def test_everything_holds(self, run: Run) -> None:
         failed = [found for found in run.answer["checks"] if not found["ok"]]
@@ -99,10 +102,28 @@ class TestRun:
             ("restricted", "denied", "ELIG-4"),
             ("wrong_title", "denied", "ELIG-5"),
             ("frozen", "pending_acceptance", None),
-            *[("power_cut", "accepted", None)] * 3,
+            *[("power_cut", "accepted", None)] * 6,
             *[("stepping_in", "accepted", None)] * 3,
+            ("departure", "pending_acceptance", None),
+            *[("departure", "accepted", None)] * 6,
         ]
-        assert [one["imposed"] for one in run.answer["transfers"]] == [*[False] * 13, True]
+        imposed = [one["scene"] for one in run.answer["transfers"] if one["imposed"]]
+        assert imposed == ["stepping_in"]
+
+    def test_a_caseload_is_split_over_two_successors_and_the_rest_needs_somebody(self, run: Run) -> None:
+        """BULK-1, BULK-3, ELIG-1, ELIG-4: the power cut in the middle of it is said, with its process ids."""
+        moved = [one for one in run.answer["transfers"] if one["scene"] == "departure"]
+
+        assert len({one["owner"] for one in moved}) == 1
+        assert len({one["new_owner"] for one in moved if one["state"] == "accepted"}) == 2
+        told = " ".join(run.stderr.split())
+        assert "of 8 records 6 would go" in told
+        assert re.search(r"\d of 6 records are asked for, and the Temporal server \(process \d+\)", told)
+        assert "D-00013 stays (ELIG-4)" in told
+        assert "D-00014 stays (ELIG-1)" in told
+
+    def test_the_independent_checker_finds_nothing(self, run: Run) -> None:
+        assert [str(found) for found in independently(run.data / "passation.db")] == []
 
     def test_copy_or_quarantine(self, run: Run) -> None:
         with_copy, without_copy = run.answer["transfers"][:2]
@@ -122,7 +143,7 @@ class TestRun:
 
     def test_stopped_it_ends_every_process_and_removes_its_folder(self, tmp_path: Path) -> None:
         scratch = tmp_path / "scratch"
-        with start(scratch, "--lang", "en", "--records", "9") as demo:
+        with start(scratch, "--lang", "en", "--records", "12") as demo:
             assert demo.stdout is not None
             while not (line := demo.stdout.readline()).startswith("1 "):
                 assert line, demo.communicate()
@@ -147,7 +168,7 @@ class TestFailure:
         monkeypatch.setattr("engine.cli.demo.command._run", lambda *_, **__: stage)
         monkeypatch.setattr("engine.cli.demo.checks.check", lambda *_: found)
 
-        code = run_demo(Settings(data=tmp_path), records=8, keep=False, language="en", as_json=False)
+        code = run_demo(Settings(data=tmp_path), records=12, keep=False, language="en", as_json=False)
         shown = capsys.readouterr().out
 
         assert code == 1
@@ -167,7 +188,7 @@ class TestBadInput:
     def test_folder_in_use_is_left_alone(self, tmp_path: Path) -> None:
         (tmp_path / "passation.db").write_text("somebody's")
         with pytest.raises(BadInput) as told:
-            run_demo(Settings(data=tmp_path), records=8, keep=True, language="en", as_json=False)
+            run_demo(Settings(data=tmp_path), records=12, keep=True, language="en", as_json=False)
 
         assert told.value.key == "bad_input/demo_folder"
         assert (tmp_path / "passation.db").read_text() == "somebody's"
@@ -185,7 +206,7 @@ class TestFromFhir:
 
         assert [found["id"] for found in answer["checks"] if not found["ok"]] == []
         assert demo.returncode == 0, stderr
-        assert len(answer["checks"]) == 13
+        assert len(answer["checks"]) == 14
         assert answer["records"] == 8
         assert [one["rule"] for one in answer["transfers"] if one["rule"]] == ["ELIG-4", "ELIG-5"]
 
@@ -268,7 +289,8 @@ HANDED = "SELECT record_id FROM transfers WHERE state = 'accepted'"
 SPOILED: dict[str, list[Callable[[Path], None]]] = {
     "scenes": [
         sql("UPDATE transfers SET state = 'cancelled' WHERE state = 'refused'"),
-        sql("UPDATE transfers SET state = 'expired' WHERE state = 'pending_acceptance'"),
+        sql("UPDATE transfers SET state = 'expired' WHERE id ="
+            " (SELECT id FROM transfers WHERE state = 'pending_acceptance' LIMIT 1)"),
         sql("DELETE FROM events WHERE rule = 'ELIG-4'"),
     ],
     "one_holding": [
@@ -323,6 +345,15 @@ SPOILED: dict[str, list[Callable[[Path], None]]] = {
         sql("UPDATE outbox SET kind = 'appointment_cancelled' WHERE id ="
             " (SELECT id FROM outbox WHERE kind = 'expired' LIMIT 1)"),
     ],
+    "caseload": [
+        sql("UPDATE bulk_items SET to_id = (SELECT from_id FROM bulks) WHERE position = 2"),
+        sql("UPDATE transfers SET bulk_id = (SELECT id FROM bulks) WHERE state = 'pending_acceptance'"
+            " AND from_id = (SELECT from_id FROM bulks)"),
+        sql("UPDATE bulk_items SET rule = 'ELIG-4' WHERE position = 2"),
+        sql("UPDATE bulks SET records = records + 1"),
+        sql("DELETE FROM bulk_answers WHERE id = (SELECT id FROM bulk_answers LIMIT 1)"),
+        sql("UPDATE bulk_answers SET answer = 'refuse' WHERE id = (SELECT id FROM bulk_answers LIMIT 1)"),
+    ],
     "untouched": [
         sql("UPDATE holdings SET title = 'another' WHERE record_id ="
             " (SELECT record_id FROM transfers WHERE state = 'refused')"),
@@ -354,6 +385,7 @@ SPOILED: dict[str, list[Callable[[Path], None]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 class TestChecks:
     def test_nothing_is_wrong_before_it_is_spoiled(self, kept: Path) -> None:
         assert [found.key for found in check(kept, Expected.read(kept)) if not found.ok] == []

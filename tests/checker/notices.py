@@ -227,6 +227,22 @@ def client_told_of_something_else(db: sqlite3.Connection) -> Rows:
         AND NOT EXISTS (SELECT 1 FROM events e WHERE e.command_id = o.cause_id AND e.outcome = 'allowed'
             AND e.action = 'appointment.cancel' AND e.subject_id = o.subject_id
             AND o.kind = 'appointment_cancelled')
+        AND o.kind <> 'practitioner_announced'
+    """)
+
+
+@rule("NOTE-2")
+def practitioner_announced_otherwise(db: sqlite3.Connection) -> Rows:
+    """Who is announced became the owner by that hand-over, of a record of that client, once each."""
+    return db.execute("""
+        SELECT 'another', o.id FROM outbox o WHERE o.kind = 'practitioner_announced' AND NOT EXISTS (
+            SELECT 1 FROM handover h JOIN transfers t ON t.id = h.transfer_id
+            JOIN record_clients c ON c.record_id = t.record_id
+            JOIN events e ON e.command_id = o.cause_id AND e.action = 'record.handed_over'
+            WHERE t.id = o.transfer_id AND t.to_id = o.subject_id AND c.client_id = o.client_id)
+        UNION ALL
+        SELECT 'twice', max(o.id) FROM outbox o WHERE o.kind = 'practitioner_announced'
+        GROUP BY o.transfer_id, o.client_id HAVING count(*) > 1
     """)
 
 
@@ -235,7 +251,7 @@ def kind_and_recipient_do_not_match(db: sqlite3.Connection) -> Rows:
     """A notice to a member is about a transfer, a bulk, a copy or roles, to a client an appointment."""
     return db.execute("""
         SELECT id, kind FROM outbox
-        WHERE (client_id IS NOT NULL) <> (kind = 'appointment_cancelled')
+        WHERE (client_id IS NOT NULL) <> (kind IN ('appointment_cancelled', 'practitioner_announced'))
             OR recipient_id IS NOT coalesce(member_id, client_id)
             OR (member_id IS NOT NULL AND subject_id IS NOT transfer_id AND kind NOT LIKE 'quarantine_%'
                 AND NOT (kind LIKE 'bulk_%' AND transfer_id IS NULL

@@ -169,11 +169,12 @@ def role_changed_and_not_told(db: sqlite3.Connection) -> Iterator[tuple[Any, ...
     ):
         told.setdefault(cause_id, Counter())[kind, member_id] += 1
     for organization_id, line, after, _ in told_backwards(db):
-        if line.action not in _CHANGES or not line.given:
+        came = line.action == "member.add" and "coordinator" in line.given
+        if not came and (line.action not in _CHANGES or not line.given):
             continue
-        kind = "role_granted" if _CHANGES[line.action] else "role_revoked"
+        kind = "role_granted" if came or _CHANGES[line.action] else "role_revoked"
         expected = {line.subject}
-        if line.subject == line.actor:
+        if line.subject == line.actor and not came:
             expected = {line.subject, *after.acting("administrator")} if _CHANGES[line.action] else set()
         if told.pop(line.command, Counter()) != Counter((kind, member) for member in expected):
             yield "untold", organization_id, line.seq

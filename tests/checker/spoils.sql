@@ -276,6 +276,14 @@ UPDATE calls SET by_id = :stranger;
 DELETE FROM bulk_items WHERE bulk_id = :bulk AND position = 0;
 -- asked_otherwise_than_the_bulk_says
 UPDATE transfers SET record_id = :foreign_record WHERE bulk_id = :bulk;
+-- reassigned_otherwise_than_the_bulk_says
+UPDATE bulk_items SET reassigned_at = '2020-01-01T00:00:00.000000Z' WHERE reassigned_at IS NOT NULL;
+-- imposed_otherwise_than_the_bulk_says: no reason
+UPDATE bulks SET reason_id = NULL;
+-- imposed_otherwise_than_the_bulk_says: asked
+UPDATE transfers SET imposed = 0 WHERE bulk_id = :imposing;
+-- imposed_otherwise_than_the_bulk_says: not told to
+UPDATE transfers SET imposed = 1 WHERE bulk_id = :bulk AND state = 'accepted';
 -- blocked_and_asked
 UPDATE bulk_items SET rule = 'ELIG-4' WHERE bulk_id = :bulk;
 -- bulk_states_do_not_follow
@@ -345,6 +353,12 @@ UPDATE events SET subject_id = :stranger WHERE action = 'member.revoke' AND coun
 DELETE FROM outbox WHERE kind = 'role_granted';
 -- role_changed_and_not_told: nothing happened
 UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'role_granted';
+
+-- practitioner_announced_otherwise: another
+UPDATE outbox SET subject_id = :stranger WHERE kind = 'practitioner_announced';
+-- practitioner_announced_otherwise: twice
+INSERT INTO outbox SELECT 99998, organization_id, kind, 'again', transfer_id, recipient_id, NULL, client_id,
+    subject_id, NULL, created_at, NULL, NULL FROM outbox WHERE kind = 'practitioner_announced' LIMIT 1;
 
 -- answer_without_its_line
 UPDATE bulk_answers SET member_id = :owner;

@@ -93,7 +93,14 @@ class Clinic:
         async def connect() -> Client:
             return client
 
-        return Service(self.desk, connect, task_queue=self.queue, os_uid=os_uid, patience=PATIENCE)
+        return Service(
+            self.desk,
+            connect,
+            task_queue=self.queue,
+            notice_queue=None,
+            os_uid=os_uid,
+            patience=PATIENCE,
+        )
 
     @asynccontextmanager
     async def worker(self, client: Client | None = None, *, cached: int = 1000) -> AsyncIterator[None]:

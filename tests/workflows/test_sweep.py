@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +11,9 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
 from engine import proof
 from engine.activities.steps import Steps
+from engine.activities.sweep import reconcile
 from engine.audit.keys import Signer
+from engine.messages.notices import SENDER_ID, SENDER_WORKFLOW
 from engine.messages.sweep import SWEEP_WORKFLOW, SweepResult
 from engine.messages.transfer import Accept, StepInput
 from engine.states.choices import Purpose
@@ -227,3 +230,18 @@ async def test_a_row_that_the_desk_moved_on_is_followed(clinic: Clinic) -> None:
     ]
     cancelled = await clinic.service.cancel(who.owner, asked.id)
     assert cancelled.state is TransferState.CANCELLED
+
+
+async def test_note_3_a_sender_that_is_gone_is_started_again(clinic: Clinic) -> None:
+    """Whoever ended it: a sweep starts it, and leaves one that runs alone."""
+    queue = f"notices-{uuid4()}"
+    sweeping = partial(reconcile, clinic.client, clinic.database, clinic.queue, notice_queue=queue)
+    first, second = await sweeping(), await sweeping()
+    sender = clinic.client.get_workflow_handle(SENDER_ID)
+    described = await sender.describe()
+    await sender.terminate()
+    third = await sweeping()
+    await sender.terminate()
+
+    assert [found.sender_restarted for found in (first, second, third)] == [True, False, True]
+    assert (described.workflow_type, described.task_queue) == (SENDER_WORKFLOW, queue)

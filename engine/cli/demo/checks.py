@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from engine.cli.demo.caseload import CASELOAD
 from engine.cli.demo.receipts import unproven
 
 _DATABASE: Final = "passation.db"
@@ -221,6 +222,7 @@ _QUESTIONS: Final[dict[str, tuple[str, ...]]] = {
         """SELECT a.item_id FROM appointments AS a WHERE a.state = 'cancelled' AND a.item_id NOT IN (
               SELECT item_id FROM due WHERE class = 'upcoming_appointment')""",
     ),
+    "caseload": CASELOAD,
 }
 
 # Everything of a record that a transfer could touch; the same rows give the same picture.

@@ -22,6 +22,12 @@ SEED: Final = 1867
 RAW_DATA_TITLES: Final = ("psychologue",)
 #: How many records have every class of item; the others have a choice of them.
 COMPLETE: Final = 6
+#: How many records are not of the one who leaves, where there are enough.
+_OF_OTHERS: Final = 12
+#: The fewest records of the one who leaves.
+_OF_LEAVER: Final = 4
+#: The fewest records that an invented clinic has.
+FEWEST_INVENTED: Final = COMPLETE + 2 + _OF_LEAVER
 
 #: First the two whose titles allow raw data; feminine and masculine titles go with the first names.
 _TITLES: Final = (
@@ -63,7 +69,12 @@ class Clinic:
     administrator_id: UUID
     coordinator: MemberView
     practitioners: list[MemberView]
+    #: Who has a caseload that is handed over at once; where nobody was invented for that, any practitioner.
+    leaver: MemberView | None
+    #: Those whose places the scenes name; the leaver's are not among them.
     records: list[RecordView]
+    #: How many records there are in all.
+    count: int
     #: Planted in every text, title and address: it must never leave the database.
     marker: str
 
@@ -101,21 +112,19 @@ class Inventor:
         coordinator = self._member(
             administrator_id, tongues["fr"], "coordonnatrice", "female", Role.COORDINATOR
         )
+        leaver = self._member(administrator_id, tongues["fr"], "psychologue", "female")
         self.desk.set_policy(administrator_id, raw_data_titles=RAW_DATA_TITLES)
         records = []
+        of_others = min(_OF_OTHERS, count - _OF_LEAVER)
         for place in range(count):
-            others = [person for person in people if person is not people[place % len(people)]]
-            author = _Author(
-                self.desk,
-                tongues,
-                random.Random(f"{SEED}/{place}"),
-                marker,
-                people[place % len(people)],
-                others,
-            )
-            records.append(author.write(place))
+            owner = people[place % len(people)] if place < of_others else leaver
+            others = [person for person in people if person is not owner]
+            author = _Author(self.desk, tongues, random.Random(f"{SEED}/{place}"), marker, owner, others)
+            written = author.write(place)
+            if place < of_others:
+                records.append(written)
             self.on_record()
-        return Clinic(organization.id, administrator_id, coordinator, people, records, marker)
+        return Clinic(organization.id, administrator_id, coordinator, people, leaver, records, count, marker)
 
     def _member(
         self, administrator_id: UUID, speaker: _Speaker, title: str, sex: str, role: Role = Role.PRACTITIONER

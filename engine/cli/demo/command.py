@@ -17,10 +17,11 @@ from typing import Any, Final
 from engine import wiring
 from engine.cli.demo import checks
 from engine.cli.demo.checks import Expected, Finding
-from engine.cli.demo.clinic import Clinic, Inventor
+from engine.cli.demo.clinic import FEWEST_INVENTED, Clinic, Inventor
 from engine.cli.demo.imported import import_clinic
 from engine.cli.demo.report import OUTCOMES, Report, Told
-from engine.cli.demo.scenes import FEWEST_RECORDS, Stage, play
+from engine.cli.demo.scenes import FEWEST_RECORDS, play
+from engine.cli.demo.stage import Stage
 from engine.cli.demo.words import Words
 from engine.cli.dev import DevStack
 from engine.errors import BadInput
@@ -33,7 +34,8 @@ _FOLDER: Final = "passation-demo"
 _INTERRUPTED: Final = 130
 
 
-_RECORDS: Final = 12
+#: A dozen for the small scenes, and a caseload.
+_RECORDS: Final = 72
 
 
 def run_demo(
@@ -60,8 +62,8 @@ def run_demo(
         if records is not None:
             raise BadInput("demo_either")
         files.find([from_fhir])
-    elif records is not None and records < FEWEST_RECORDS:
-        raise BadInput("demo_records", fewest=FEWEST_RECORDS)
+    elif records is not None and records < FEWEST_INVENTED:
+        raise BadInput("demo_records", fewest=FEWEST_INVENTED)
     began = time.monotonic()
     report = Report(Words(language), to_stderr=as_json)
     try:
@@ -124,8 +126,8 @@ async def _play(
     report.console.print()
     report.line(
         "invented" if from_fhir is None else "imported",
-        people=len(clinic.practitioners),
-        records=len(clinic.records),
+        people=len(clinic.practitioners) + (clinic.leaver is not None),
+        records=clinic.count,
         items=checks.count_items(settings.data),
         seconds=report.words.seconds(time.monotonic() - began),
     )
@@ -141,7 +143,7 @@ def _next_steps(
 ) -> list[tuple[str, Sequence[str]]]:
     if kept is None:
         source = [] if from_fhir is None else ["--from-fhir", _shown(from_fhir)]
-        larger = [] if source else [(words("next.many"), ["demo", "--records", "100"])]
+        larger = [] if source else [(words("next.many"), ["demo", "--records", "300"])]
         return [
             (words("next.keep"), ["demo", *source, "--keep"]),
             *larger,
@@ -166,7 +168,7 @@ def _as_json(stage: Stage, findings: Sequence[Finding], seconds: float, kept: st
         "ok": all(finding.ok for finding in findings),
         "seconds": round(seconds, 2),
         "data": kept,
-        "records": len(stage.clinic.records),
+        "records": stage.clinic.count,
         "transfers": [_transfer(told) for told in stage.told],
         "checks": [
             {

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -39,7 +40,8 @@ OUTCOMES: Final = ("moved", "kept", "withheld", "cancelled", "deleted")
 
 _INDENT: Final = "   "
 _MOST_LINES: Final = 6
-_MOST_ROWS: Final = 24
+#: Of each scene in the table at the end.
+_MOST_ROWS: Final = 6
 _MOST_WRONG: Final = 3
 _COLOURS: Final = {"accepted": "green", "pending_acceptance": "cyan", DENIED: "yellow"}
 _WIDTH: Final = 100
@@ -121,6 +123,11 @@ class Report:
         if self._progress is not None:
             self._progress.advance(self._task)
 
+    def reach(self, done: int) -> None:
+        """Show that so many are done."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done)
+
     @contextmanager
     def scene(self, key: str, **params: object) -> Iterator[None]:
         """Say in one sentence what happens now."""
@@ -168,8 +175,10 @@ class Report:
         """Show every transfer in a table, then every check."""
         self.console.print()
         self.console.print(Text(self.words("transfers_title"), style="bold"))
-        self._rows(self._transfers(told))
-        hidden = len(told) - _MOST_ROWS
+        scenes = groupby(told, lambda one: one.scene)
+        shown = [one for _, of_scene in scenes for one in islice(of_scene, _MOST_ROWS)]
+        self._rows(self._transfers(shown))
+        hidden = len(told) - len(shown)
         if hidden > 0:
             self._aside(self.words("more", count=hidden))
         self.console.print()
@@ -231,7 +240,7 @@ class Report:
             table.add_column(self.words(f"column.{column}"), no_wrap=True)
         for outcome in OUTCOMES:
             table.add_column(self.words(f"column.{outcome}"), justify="right", no_wrap=True)
-        for one in told[:_MOST_ROWS]:
+        for one in told:
             numbers = (str(one.counts[outcome] or "·") if one.counts else "" for outcome in OUTCOMES)
             names = f"{_short(one.owner)} → {_short(one.new_owner)}"
             waits = one.state == TransferState.PENDING_ACCEPTANCE

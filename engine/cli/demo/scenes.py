@@ -2,21 +2,17 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from engine.cli.demo.checks import Denial, Expected
-from engine.cli.demo.clinic import COMPLETE, Clinic
+from engine.cli.demo.checks import Denial
+from engine.cli.demo.clinic import COMPLETE
+from engine.cli.demo.departure import departure
 from engine.cli.demo.report import DENIED, Report, Told
-from engine.cli.dev import DevStack
-from engine.desk.desk import Desk
-from engine.errors import EngineError, Unavailable
-from engine.service import Service
+from engine.cli.demo.stage import Stage, until
+from engine.errors import EngineError
 from engine.states.choices import Options, Purpose, RawDataChoice, Role
-from engine.states.transfer import TransferState
 from engine.views import MemberView, TransferView
 
 #: Where each scene's record stands in the clinic's list.
@@ -27,8 +23,6 @@ FEWEST_RECORDS: Final = COMPLETE + 2
 _ANSWER_WITHIN: Final = timedelta(seconds=2)
 _USUAL_ANSWER_WITHIN: Final = timedelta(days=14)
 _USUAL_REMINDERS: Final = (timedelta(days=3), timedelta(days=7))
-_POLL_SECONDS: Final = 0.02
-_LONGEST_SECONDS: Final = 60.0
 _AT_ONCE: Final = 24
 # As `engine.activities.killpoints` reads them; the worker is another process.
 _KILL_POINT: Final = "transfer.accept:inside"
@@ -36,55 +30,6 @@ _KILL_AT: Final = "PASSATION_KILL_AT"
 _KILL_PIDS: Final = "PASSATION_KILL_PIDS"
 
 _T = TypeVar("_T")
-
-
-@dataclass(slots=True)
-class Stage:
-    """What a scene plays with."""
-
-    clinic: Clinic
-    desk: Desk
-    service: Service
-    stack: DevStack
-    report: Report
-    expected: Expected
-    told: list[Told] = field(default_factory=list)
-
-    async def ask(
-        self, place: int, to: MemberView | None = None, options: Options | None = None
-    ) -> TransferView:
-        """Ask the next colleague, or ``to``, to take over the record at this place."""
-        return await self.service.request(
-            self.clinic.owner_of(place).id,
-            self.clinic.records[place].id,
-            (to or self.clinic.next_to(place)).id,
-            purpose=Purpose.CONTINUITY,
-            options=options,
-            message=f"{self.report.words('message')} ({self.clinic.marker})",
-        )
-
-    def ended(
-        self, scene: str, place: int, transfer: TransferView, began: float, owner: MemberView | None = None
-    ) -> Told:
-        """Note how a transfer stands, as the one who had the record sees it."""
-        owner = owner or self.clinic.owner_of(place)
-        seen = self.desk.transfer(owner.id, transfer.id)
-        self.expected.states[str(seen.id)] = seen.state.value
-        counts: Counter[str] = Counter()
-        if seen.state is TransferState.ACCEPTED:
-            for line in seen.items:
-                counts[line.outcome.value] += line.count
-        return Told(
-            scene=scene,
-            record_number=self.clinic.records[place].number,
-            owner=owner.name,
-            new_owner=seen.new_owner or "",
-            state=seen.state.value,
-            imposed=seen.imposed_by is not None,
-            seconds=time.monotonic() - began,
-            transfer_id=seen.id,
-            counts=counts,
-        )
 
 
 async def _with_copy(stage: Stage) -> list[Told]:
@@ -127,7 +72,7 @@ async def _expired(stage: Stage) -> list[Told]:
         administrator, answer_within=_ANSWER_WITHIN, reminders=[_ANSWER_WITHIN - timedelta(seconds=1)]
     )
     asked = await stage.ask(_EXPIRED)
-    await _until(lambda: not stage.desk.transfer(owner, asked.id).state.is_open)
+    await until(lambda: not stage.desk.transfer(owner, asked.id).state.is_open)
     stage.desk.set_policy(administrator, answer_within=_USUAL_ANSWER_WITHIN, reminders=_USUAL_REMINDERS)
     return [stage.ended("expired", _EXPIRED, asked, began)]
 
@@ -239,9 +184,9 @@ async def _redirected(stage: Stage) -> Told:
     began, clinic, place = time.monotonic(), stage.clinic, COMPLETE
     ill, first, second = clinic.next_to(place), clinic.next_to(place, 2), clinic.owner_of(place)
     asked = await stage.service.request(
-        ill.id, clinic.records[place].id, first.id, purpose=Purpose.ABSENCE, message=_said(stage, "message")
+        ill.id, clinic.records[place].id, first.id, purpose=Purpose.ABSENCE, message=stage.said("message")
     )
-    await stage.service.reassign(clinic.coordinator.id, asked.id, second.id, reason=_said(stage, "ill"))
+    await stage.service.reassign(clinic.coordinator.id, asked.id, second.id, reason=stage.said("ill"))
     await stage.service.accept(second.id, asked.id)
     stage.report.line("stepping_in.reassigned", first=first.name, second=second.name)
     return stage.ended("stepping_in", place, asked, began, ill)
@@ -252,19 +197,19 @@ async def _imposed(stage: Stage) -> Told:
     began, clinic, desk, report = time.monotonic(), stage.clinic, stage.desk, stage.report
     holder, to, coordinator = clinic.next_to(_NO_COPY), clinic.next_to(_NO_COPY, 2), clinic.coordinator.id
     asked = await _ask_for(stage, _NO_COPY, to)
-    await stage.service.refuse(to.id, asked.id, reason=_said(stage, "reason"))
+    await stage.service.refuse(to.id, asked.id, reason=stage.said("reason"))
     # Nobody is left without a role: the coordinator practises too.
     desk.grant(clinic.administrator_id, coordinator, Role.PRACTITIONER)
     revoked = desk.revoke(clinic.administrator_id, coordinator, Role.COORDINATOR)
     report.line("stepping_in.waits", to=to.name, count=revoked.waiting)
     try:
-        await stage.service.impose(coordinator, asked.id, reason=_said(stage, "ill"))
+        await stage.service.impose(coordinator, asked.id, reason=stage.said("ill"))
     except EngineError as denial:
         report.line("stepping_in.denied", rule=denial.code)
     else:
         stage.expected.surprises.append("stepping_in.denied")
     desk.grant(clinic.administrator_id, coordinator, Role.COORDINATOR)
-    await stage.service.impose(coordinator, asked.id, reason=_said(stage, "ill"))
+    await stage.service.impose(coordinator, asked.id, reason=stage.said("ill"))
     report.line("stepping_in.imposed", to=to.name)
     return stage.ended("stepping_in", _NO_COPY, asked, began, holder)
 
@@ -273,10 +218,6 @@ async def _ask_for(stage: Stage, place: int, to: MemberView) -> TransferView:
     return await stage.service.request(
         stage.clinic.coordinator.id, stage.clinic.records[place].id, to.id, purpose=Purpose.ABSENCE
     )
-
-
-def _said(stage: Stage, word: str) -> str:
-    return f"{stage.report.words(word)} ({stage.clinic.marker})"
 
 
 async def _ask_one(stage: Stage, place: int) -> TransferView:
@@ -293,10 +234,10 @@ async def _accept_one(stage: Stage, place: int, asked: TransferView) -> Told:
 async def _watch(stage: Stage, server: int | None, worker: int | None) -> None:
     """Say when both are dead, and when both are back."""
     stack, report = stage.stack, stage.report
-    await _until(lambda: stack.server_pid != server and stack.worker_pid != worker)
+    await until(lambda: stack.server_pid != server and stack.worker_pid != worker)
     died = time.monotonic()
     report.line("power_cut.killed", server=server, worker=worker)
-    await _until(lambda: None not in {stack.server_pid, stack.worker_pid} and stack.is_ready())
+    await until(lambda: None not in {stack.server_pid, stack.worker_pid} and stack.is_ready())
     report.line(
         "power_cut.back",
         seconds=report.words.seconds(time.monotonic() - died),
@@ -319,14 +260,6 @@ async def _at_once(deeds: Iterable[Coroutine[Any, Any, _T]], report: Report, lab
     return await asyncio.gather(*map(through, waiting))
 
 
-async def _until(fact: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _LONGEST_SECONDS
-    while not await asyncio.to_thread(fact):
-        if time.monotonic() > deadline:
-            raise Unavailable("no_answer")
-        await asyncio.sleep(_POLL_SECONDS)
-
-
 _SCENES: Final[tuple[tuple[str, Callable[[Stage], Awaitable[list[Told]]]], ...]] = (
     ("with_copy", _with_copy),
     ("without_copy", _without_copy),
@@ -338,6 +271,7 @@ _SCENES: Final[tuple[tuple[str, Callable[[Stage], Awaitable[list[Told]]]], ...]]
     ("frozen", _frozen),
     ("power_cut", _power_cut),
     ("stepping_in", _stepping_in),
+    ("departure", departure),
 )
 
 

@@ -55,6 +55,8 @@ class Policy(Base):
     coordinator_may_receive: Mapped[bool] = mapped_column(server_default=false())
     #: How often what waits for a coordinator is brought to mind again, in seconds (ST-1).
     remind_coordinators: Mapped[int] = mapped_column(server_default=text("259200"))
+    #: Whether clients are told who is responsible for them from now on (NOTE-2).
+    announce_practitioner: Mapped[bool] = mapped_column(server_default=false())
 
 
 class RawDataTitle(Base):

@@ -19,6 +19,7 @@ CHANGES = {
     "impose-allowed": ["no"],
     "coordinator-may-receive": ["yes"],
     "remind-coordinators": ["36h"],
+    "announce-practitioner": ["yes"],
     "grace-days": ["45"],
     "retention-years": ["7"],
 }
@@ -42,6 +43,7 @@ def test_an_administrator_sets_and_any_member_sees(clinic: Clinic, desk: Desk) -
         "impose-allowed": "no",
         "coordinator-may-receive": "yes",
         "remind-coordinators": "36h",
+        "announce-practitioner": "yes",
         "grace-days": "45",
         "retention-years": "7",
     }

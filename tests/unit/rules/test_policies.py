@@ -88,6 +88,7 @@ def test_defaults_are_those_of_the_domain() -> None:
         "impose_allowed": "yes",
         "coordinator_may_receive": "no",
         "remind_coordinators": "3d",
+        "announce_practitioner": "no",
         "grace_days": "30",
         "retention_years": "5",
     }
