@@ -10,7 +10,7 @@ from uuid import UUID, uuid4, uuid5
 from temporalio.client import Client
 
 from engine.activities import sweep
-from engine.desk.base import patiently
+from engine.desk.base import patiently, speaking_for
 from engine.desk.bulk_preview import bulk_choice
 from engine.desk.desk import Desk
 from engine.errors import BadInput, Denied, NotFound
@@ -127,6 +127,7 @@ class BulkService:
             impose=choice.impose,
             keyed=key is not None,
             os_uid=self._os_uid,
+            service_id=speaking_for.get(),
         )
 
     async def _launch(self, client: Client, choice: BulkChoice, launch: BulkLaunch) -> BulkView:
@@ -221,6 +222,7 @@ class BulkService:
             list_id=None if listed is None else uuid5(answer_id, "list"),
             reason_id=None if reason is None else uuid5(answer_id, "reason"),
             os_uid=self._os_uid,
+            service_id=speaking_for.get(),
         )
         client = await self._connect()
         if given.list_id is not None and listed is not None:
@@ -272,6 +274,7 @@ class BulkService:
             "command_id": command_id,
             "actor_id": actor_id,
             "os_uid": self._os_uid,
+            "service_id": speaking_for.get(),
         }
 
     def _launch_of(self, bulk_id: UUID) -> BulkLaunch:

@@ -22,6 +22,7 @@ Thing = Literal[
     "call",
     "mail",
     "bulk",
+    "service",
 ]
 Outage = Literal[
     "no_answer",
@@ -38,6 +39,7 @@ Outage = Literal[
     "search_attributes",
     "signing_key",
     "issuer_unavailable",
+    "same_command",
 ]
 
 

@@ -19,7 +19,7 @@ from temporalio.client import Client
 from engine.activities import accepting, denials, leaving, opening, stepping_in, sweep, waiting
 from engine.activities.deciding import Judged
 from engine.bulk_service import BulkService
-from engine.desk.base import patiently
+from engine.desk.base import patiently, speaking_for
 from engine.desk.desk import Desk
 from engine.errors import EngineError, NotFound, Unavailable, of_key
 from engine.messages.transfer import (
@@ -41,7 +41,7 @@ from engine.records.tables.base import TextKind
 from engine.rules.deadline import end_of
 from engine.rules.transfers import told_to_new_owner
 from engine.states.choices import Basis, BasisForm, Options, Purpose
-from engine.temporal import commands
+from engine.temporal import commands, search_attributes
 from engine.temporal.connection import NOTICE_QUEUE, TASK_QUEUE, outages_named
 from engine.views import SweepView, TransferView
 
@@ -235,6 +235,12 @@ class Service:
         """Show a transfer to somebody who may know of it."""
         return await asyncio.to_thread(self.desk.transfer, actor_id, transfer_id)
 
+    async def check_server(self) -> None:
+        """Raise ``Unavailable`` unless the Temporal server answers and knows what transfers are found by."""
+        client = await self._server()
+        with outages_named():
+            await search_attributes.check(client)
+
     async def reconcile(self) -> SweepView:
         """Bring rows and workflows together again, whatever was lost between them."""
         client = await self._server()
@@ -338,6 +344,7 @@ class Service:
             purpose=purpose,
             options=options,
             os_uid=self._os_uid,
+            service_id=speaking_for.get(),
         )
 
     async def _command(
@@ -354,6 +361,7 @@ class Service:
             "actor_id": actor_id,
             "seen_version": seen_version,
             "os_uid": self._os_uid,
+            "service_id": speaking_for.get(),
         }
 
     async def _write_reason_and_basis(

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     #: Where `passation web` listens.
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8080, ge=1, le=65535)
+    #: The largest body that a request may have, and how many requests a caller may send in a second.
+    web_most_bytes: int = Field(default=2_097_152, ge=1024)
+    web_rate: float = Field(default=50.0, gt=0)
     #: The OpenID Connect issuer that says who speaks; one, whose subjects members are linked to.
     issuer: str | None = None
     #: The one algorithm that it signs with; a token that names another is refused.

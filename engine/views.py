@@ -80,6 +80,31 @@ class LinkView(View):
     subject: str | None
 
 
+class ServiceView(View):
+    """A service that speaks in members' names; never its token."""
+
+    id: UUID
+    name: str
+    added_by: str
+    added_at: datetime
+    revoked_by: str | None
+    revoked_at: datetime | None
+
+
+class AddedServiceView(View):
+    """A new service, with its token, which is shown this once."""
+
+    service: ServiceView
+    token: str
+
+
+class AnswerOnceView(View):
+    """The answer that a command had: an HTTP status, and its body."""
+
+    status: int
+    body: str
+
+
 class PersonaView(View):
     """A member who may be chosen where things are tried out."""
 

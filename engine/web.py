@@ -111,8 +111,8 @@ def serve(settings: Settings, *, host: str, port: int, local: bool = False) -> N
     address = settings.address or f"http://{f'[{host}]' if ':' in host else host}:{port}"
     if local and host not in {"127.0.0.1", "::1", "localhost"}:
         raise BadInput("setting", name="web_host")
-    desk = wiring.open_desk(settings, os_uid=os.getuid())
-    service = wiring.open_service(settings, desk, os_uid=os.getuid())
+    desk = wiring.open_desk(settings, os_uid=None)
+    service = wiring.open_service(settings, desk, os_uid=None)
     try:
         provider, issuer = local_issuer(settings, desk, address) if local else (issuer_of(settings), None)
         app = application(service, provider, settings, local=issuer)

@@ -119,6 +119,7 @@ class BulkAnswers:
                     actor_id=actor.id,
                     role=next(iter(sorted(actor.roles)), Role.PRACTITIONER),
                     os_uid=given.os_uid,
+                    service_id=given.service_id,
                     outcome=log.Result.DENIED,
                     rule=denial.key,
                 )
@@ -155,6 +156,7 @@ class BulkAnswers:
             "command_id": uuid5(given.answer_id, str(transfer_id)),
             "actor_id": given.actor_id,
             "os_uid": given.os_uid,
+            "service_id": given.service_id,
         }
         command: Accept | Refuse
         if given.answer is Answer.REFUSE and given.reason_id is not None:
@@ -232,6 +234,7 @@ def _write(session: Session, given: GiveAnswer, at: datetime) -> None:
         actor_id=actor.id,
         role=Role.PRACTITIONER,
         os_uid=given.os_uid,
+        service_id=given.service_id,
         subject_id=bulk.id,
         purpose=bulk.purpose,
     )

@@ -92,6 +92,7 @@ def launch(session: Session, what: BulkLaunch, at: datetime, planned: Ahead | No
         actor_id=actor.id,
         role=role,
         os_uid=what.os_uid,
+        service_id=what.service_id,
         subject_id=what.bulk_id,
         purpose=what.purpose,
         counts=_numbers(records=len(plan.lines), blocked=len(plan.blocked)),
@@ -261,6 +262,7 @@ def _commanded(
         actor_id=actor.id,
         role=role,
         os_uid=what.os_uid,
+        service_id=what.service_id,
         subject_id=bulk.id,
         purpose=bulk.purpose,
     )

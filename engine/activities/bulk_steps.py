@@ -191,6 +191,7 @@ def _write_denial(
         actor_id=actor.id,
         role=next(iter(sorted(actor.roles)), Role.PRACTITIONER),
         os_uid=what.os_uid,
+        service_id=what.service_id,
         outcome=log.Result.DENIED,
         rule=denial.key,
         subject_id=what.bulk_id if inside else None,

@@ -119,6 +119,7 @@ def entry_of(
         actor_id=None if role is None else command.actor_id,
         role=ENGINE if role is None else role,
         os_uid=command.os_uid,
+        service_id=command.service_id,
         transfer_id=transfer.id,
         record_id=transfer.record_id,
         subject_id=transfer.to_id,

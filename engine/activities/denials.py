@@ -77,6 +77,7 @@ def _command(session: Session, step: Step, command: Command, denial: EngineError
         actor_id=actor.id,
         role=next(iter(sorted(actor.roles)), Role.PRACTITIONER),
         os_uid=command.os_uid,
+        service_id=command.service_id,
         outcome=log.Result.DENIED,
         rule=denial.key,
         transfer_id=command.transfer_id,

@@ -125,6 +125,7 @@ def _imposition(request: TransferRequest) -> Impose:
         command_id=uuid5(request.transfer_id, "impose"),
         actor_id=request.actor_id,
         os_uid=request.os_uid,
+        service_id=request.service_id,
         reason_id=request.reason_id,
         insist=request.insist,
     )
@@ -231,6 +232,7 @@ def request_entry(
         actor_id=actor.id,
         role=role,
         os_uid=request.os_uid,
+        service_id=request.service_id,
         outcome=log.Result.ALLOWED if rule is None else log.Result.DENIED,
         rule=rule,
         transfer_id=request.transfer_id,

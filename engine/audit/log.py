@@ -22,6 +22,8 @@ from engine.rules.content import UNCOUNTED
 from engine.states.choices import Purpose
 from engine.states.transfer import TransferState
 
+#: Columns that came later: a line that has nothing there is hashed and told as it was before them.
+_LATER = frozenset({"service_id"})
 #: What the first line's ``prev_hash`` says.
 GENESIS = "0" * 64
 _BATCH = 1000
@@ -46,6 +48,7 @@ class Entry:
     role: str
     actor_id: UUID | None = None
     os_uid: int | None = None
+    service_id: UUID | None = None
     outcome: Result = Result.ALLOWED
     rule: str | None = None
     side: Side | None = None
@@ -178,7 +181,7 @@ def lines(
     )
     with session.execute(query) as rows:
         for row in rows.mappings():
-            line = {name: _plain(value) for name, value in row.items()}
+            line = {name: _plain(value) for name, value in row.items() if _said(name, value)}
             yield line | {"at": f"{str(line['at']).removesuffix('Z').removesuffix('+00:00')}+00:00"}
 
 
@@ -195,7 +198,7 @@ def _flaw(line: Mapping[str, Any], previous: str, expected: int) -> str | None:
         return f"missing line {expected}"
     if line["prev_hash"] != previous:
         return "does not follow the line before"
-    if line["hash"] != _hash({name: line[name] for name in _COLUMNS}):
+    if line["hash"] != _hash({name: line[name] for name in _COLUMNS if name in line}):
         return "was changed"
     return None
 
@@ -203,7 +206,7 @@ def _flaw(line: Mapping[str, Any], previous: str, expected: int) -> str | None:
 def line_hash(session: Session, organization_id: UUID, seq: int) -> str | None:
     """Hash one line of a log again; ``None`` where there is none."""
     found = list(lines(session, organization_id, seq))
-    return _hash({name: found[0][name] for name in _COLUMNS}) if found else None
+    return _hash({name: found[0][name] for name in _COLUMNS if name in found[0]}) if found else None
 
 
 def organizations(session: Session) -> list[tuple[UUID, str]]:
@@ -222,7 +225,12 @@ def counts_text(counts: Iterable[ClassCount]) -> str:
 
 
 def _hash(line: Mapping[str, Any]) -> str:
-    return hashlib.sha256(rfc8785.dumps({name: _plain(value) for name, value in line.items()})).hexdigest()
+    said = {name: _plain(value) for name, value in line.items() if _said(name, value)}
+    return hashlib.sha256(rfc8785.dumps(said)).hexdigest()
+
+
+def _said(name: str, value: Any) -> bool:  # noqa: ANN401 - any column's value
+    return value is not None or name not in _LATER
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any column's value

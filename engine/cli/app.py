@@ -17,6 +17,7 @@ from engine.cli import (
     client,
     coordinate,
     document,
+    doors,
     importing,
     invoice,
     item,
@@ -64,6 +65,7 @@ _GROUPS: Final = {
     "destruction": quarantine.destruction,
     "mail": mail.app,
     "call": mail.calls,
+    "service": doors.app,
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from engine.cli.context import Call, write
+from engine.cli.doors import openapi
 from engine.cli.options import As, command
 from engine.errors import BadInput
 
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
     command(app, "worker")(worker)
     command(app, "web")(web)
     command(app, "token")(token)
+    command(app, "openapi")(openapi)
     command(app, "reconcile")(reconcile)
     command(app, "doctor")(doctor)
 

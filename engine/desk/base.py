@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from engine.audit import log
 from engine.audit.keys import Signer
-from engine.errors import EngineError, NotFound, Unavailable
+from engine.errors import Denied, EngineError, NotFound, Unavailable
 from engine.records import facts, locks
 from engine.records.database import Database
 from engine.records.races import racing
@@ -22,6 +23,10 @@ from engine.states.choices import Role
 logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _PAUSE = 0.5
+#: The service that speaks in the actor's name, where one does: each line that it causes says so.
+speaking_for: ContextVar[UUID | None] = ContextVar("speaking_for", default=None)
+#: The id of the one command that is given now, where its sender named it (MOVE-3).
+commanding: ContextVar[UUID | None] = ContextVar("commanding", default=None)
 
 
 @dataclass(slots=True)
@@ -94,7 +99,8 @@ class Commands:
         title the command depends on. The member ``changed`` waits until nobody depends on them.
         ``changes_roles`` for what could take the organization's last administrator (ROLE-1).
         """
-        command_id = uuid4()
+        named = commanding.get()
+        command_id = named or uuid4()
         under_way: Writing | None = None
         reached: list[_T] = []
         #: Results whose commit got no answer: the log tells whether it was made.
@@ -109,6 +115,9 @@ class Commands:
                 locks.lock_members(session, actor_id, *concerned, alone=alone)
                 if unanswered and log.outcome_of(session, command_id, action) is not None:
                     return unanswered[-1]
+                if named is not None and log.outcome_of(session, named, action) is not None:
+                    # Carried out by a process that died before it answered.
+                    raise Denied("MOVE-3", "done")
                 under_way = Writing(
                     session, active(session, actor_id), datetime.now(UTC), command_id=command_id
                 )
@@ -181,6 +190,7 @@ class Commands:
             actor_id=writing.actor.id,
             role=writing.role,
             os_uid=self._os_uid,
+            service_id=speaking_for.get(),
             outcome=log.Result.ALLOWED if rule is None else log.Result.DENIED,
             rule=rule,
             transfer_id=writing.transfer_id,

@@ -19,6 +19,7 @@ from engine.desk.proving import ProvingDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 from engine.desk.roles import RolesDesk
+from engine.desk.services import ServicesDesk
 from engine.desk.watching import WatchingDesk
 
 
@@ -27,6 +28,7 @@ class Desk(
     MembersDesk,
     RolesDesk,
     IdentitiesDesk,
+    ServicesDesk,
     CoordinatingDesk,
     ClientsDesk,
     RecordsDesk,

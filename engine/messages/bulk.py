@@ -62,6 +62,8 @@ class BulkLaunch(Message):
     #: Whether its sender chose the key: then a repetition is answered as the first time, even by a denial.
     keyed: bool = False
     os_uid: int | None = None
+    #: The service that speaks in the actor's name, where one does.
+    service_id: UUID | None = None
 
 
 class BulkCommand(Message):
@@ -71,6 +73,8 @@ class BulkCommand(Message):
     command_id: UUID
     actor_id: UUID
     os_uid: int | None = None
+    #: The service that speaks in the actor's name, where one does.
+    service_id: UUID | None = None
 
 
 class BulkStop(BulkCommand):

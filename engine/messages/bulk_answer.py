@@ -35,6 +35,8 @@ class GiveAnswer(Message):
     list_id: UUID | None = None
     reason_id: UUID | None = None
     os_uid: int | None = None
+    #: The service that speaks in the actor's name, where one does.
+    service_id: UUID | None = None
 
 
 class AnswerResult(Message):

@@ -66,6 +66,8 @@ class TransferRequest(Message):
     message_id: UUID | None = None
     bulk_id: UUID | None = None
     os_uid: int | None = None
+    #: The service that speaks in the actor's name, where one does.
+    service_id: UUID | None = None
     #: A coordinator asks somebody who takes no new records, all the same (ELIG-3).
     insist: bool = False
     #: Why a coordinator asks for themself, where policy lets them (ELIG-9), or imposes.
@@ -82,6 +84,8 @@ class Command(Message):
     actor_id: UUID
     seen_version: int | None = None
     os_uid: int | None = None
+    #: The service that speaks in the actor's name, where one does.
+    service_id: UUID | None = None
 
 
 class Accept(Command):

@@ -15,6 +15,7 @@ from tests.checker.base import Rows, rule
 #: The columns that a line's hash covers.
 HASHED = (
     *("organization_id", "seq", "at", "action", "outcome", "rule", "actor_id", "role", "os_uid"),
+    "service_id",
     *("command_id", "side", "transfer_id", "record_id", "subject_id", "purpose"),
     *("state_from", "state_to", "counts", "prev_hash"),
 )
@@ -23,9 +24,14 @@ _WORD = re.compile(r"[a-z_]+")
 _KEY = re.compile(r"[A-Za-z0-9_-]+(/[a-z0-9_]+)*")
 
 
+#: Columns that came later: a line that has nothing there is hashed as it was before them.
+LATER = ("service_id",)
+
+
 def line_hash(line: dict[str, Any]) -> str:
     """Give the SHA-256 of a line's canonical JSON (RFC 8785, for text, whole numbers and null)."""
     at = str(line["at"]).removesuffix("Z") + "+00:00"
+    line = {name: value for name, value in line.items() if value is not None or name not in LATER}
     canonical = json.dumps(line | {"at": at}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 

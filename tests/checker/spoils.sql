@@ -127,7 +127,7 @@ DELETE FROM askings WHERE transfer_id = :reassigned;
 UPDATE transfers SET reason_id = NULL WHERE id = :imposed;
 -- written_while_frozen
 INSERT INTO events SELECT organization_id, 99999, at, 'note.add', 'allowed', NULL, actor_id, role, NULL, 'command',
-    NULL, NULL, record_id, NULL, NULL, NULL, NULL, NULL, hash, hash FROM events WHERE transfer_id = :pending;
+    NULL, NULL, record_id, NULL, NULL, NULL, NULL, NULL, hash, hash, NULL FROM events WHERE transfer_id = :pending;
 
 -- chain_is_broken
 UPDATE events SET os_uid = 7 WHERE transfer_id = :accepted;
@@ -141,7 +141,7 @@ UPDATE events SET role = 'owner' WHERE transfer_id = :accepted;
 UPDATE events SET purpose = NULL WHERE transfer_id = :accepted;
 -- command_executed_twice
 INSERT INTO events SELECT organization_id, 99999, at, action, outcome, rule, actor_id, role, os_uid, command_id, side,
-    transfer_id, record_id, subject_id, purpose, state_from, state_to, counts, hash, hash
+    transfer_id, record_id, subject_id, purpose, state_from, state_to, counts, hash, hash, NULL
     FROM events WHERE transfer_id = :refused AND action = 'transfer.open';
 -- counts_differ_from_the_manifest
 UPDATE events SET counts = replace(counts, '"moved":2', '"moved":3') WHERE transfer_id = :accepted;

@@ -29,6 +29,7 @@ SCENARIO: Final = FOLDER / "scenario.toml"
 #: Commands that answer nothing, and why.
 WITHOUT_ANSWER: Final[Mapping[str, str]] = {
     "worker": "it runs until it is told to stop, and writes a log.",
+    "openapi": "it prints the whole description, which tests/integration/api/openapi.json keeps.",
     "web": "it runs until it is told to stop, and writes a log.",
 }
 _SCRIPT: Final = str(Path(sysconfig.get_path("scripts")) / "passation")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -71,6 +72,17 @@ class Asking:
         self._told: dict[tuple[str, str], Answer] = {}
         self._runner = asyncio.Runner()
         self._doors = Doors(self.database, self.cast, folder, self._runner)
+
+    @contextmanager
+    def through(self, doors: type[Doors], folder: Path) -> Iterator[None]:
+        """Ask through another door for a while."""
+        before, self._doors = self._doors, doors(self.database, self.cast, folder, self._runner)
+        self._told.clear()
+        try:
+            yield
+        finally:
+            self._doors = before
+            self._told.clear()
 
     def close(self) -> None:
         """Give everything back."""

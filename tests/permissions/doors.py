@@ -13,9 +13,11 @@ from uuid import UUID, uuid4
 from engine.audit.keys import Signer
 from engine.desk.desk import Desk
 from engine.errors import EngineError
+from engine.records import services
 from engine.records.database import Database
 from engine.records.enriching import Overlay
 from engine.records.importing import Parcel
+from engine.records.tables.people import Member
 from engine.rules.content import ContentClass
 from engine.states.choices import NoticePace, Options, Purpose, RestorationCause, Role, ShareLevel
 from engine.views import BulkLineView, HoldView, RecordView, TransferView
@@ -295,6 +297,15 @@ def _what_waits(doors: Doors, actor: UUID) -> object:
     return doors.desk.role(actor, doors.cast.both, Role.COORDINATOR)
 
 
+def _revoke_service(doors: Doors, actor: UUID) -> object:
+    with doors.desk.database.write() as session:
+        member = session.get_one(Member, doors.cast.candidate)
+        service_id = services.add(
+            session, member.organization_id, name="Agenda", digest=uuid4().hex, by_id=member.id, now=_STARTS
+        )
+    return doors.desk.revoke_service(actor, service_id)
+
+
 #: Commands about a record or its transfer. ``·`` names a part of what a command shows, or one use of it.
 DOORS: Final[Mapping[str, Door]] = {
     # -- looking ------------------------------------------------------------------------------------------
@@ -512,6 +523,9 @@ DOORS: Final[Mapping[str, Door]] = {
     "member unlink": _by_role(
         ("unlink_member",), lambda d, who: d.desk.unlink_member(who, d.cast.candidate), names_member=True
     ),
+    "service add": _by_role(("add_service",), lambda d, who: d.desk.add_service(who, "Agenda")),
+    "service list": _by_role(("services",), lambda d, who: d.desk.services(who)),
+    "service revoke": _by_role(("revoke_service",), _revoke_service),
     "member accepts": _by_role(("set_accepts",), lambda d, who: d.desk.set_accepts(who, accepts=False)),
     "import fhir · enrich": _by_role(("enrich_patient",), _enrich),
     "import fhir": _by_role(("check_import", "check_import_owners", "imported", "import_patient"), _import),
@@ -534,6 +548,7 @@ NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "demo": "has a folder and invented people of its own",
     "worker": "runs the product; nobody acts",
     "web": "the same",
+    "openapi": "prints a description of the interface",
     "token": "signs with a key of the data folder; whoever may read it has the database in their hands",
     "doctor": "looks after the machine: versions, files, connections; ids of transfers alone",
     "reconcile": "brings rows and workflows together; nobody acts, and nothing is decided",
@@ -570,6 +585,11 @@ NO_COMMAND: Final[Mapping[str, str]] = {
     "check_database_file": "`doctor`",
     "check_database_version": "`doctor`",
     "speaker": "finds who speaks, of whom an issuer vouches",
+    "service_speaker": "finds in whose name a service speaks; tests/integration/api tries it",
+    "begin_once": "remembers the answer to one's own command under its key",
+    "end_once": "the same",
+    "forget_once": "the same",
+    "check_server": "asks whether a Temporal server answers",
     "persona": "the same, for the issuer of a data folder",
     "personas": "the choice that such an issuer offers, where anybody may be anybody",
     "member_by_email": "finds who acts; what they may do comes next",

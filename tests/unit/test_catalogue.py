@@ -34,6 +34,7 @@ PUT_TOGETHER: dict[tuple[str, str], list[str]] = {
     ("ELIG-1", "record.status"): [s for s in RecordStatus if s is not RecordStatus.ACTIVE],
     ("BULK-1", "refused"): [word for word in get_args(RefusedRecipient) if word != "recipient_not_named"],
     ("bad_input", "f'bulk_line_{refused}'"): [f"bulk_line_{word}" for word in get_args(RefusedRecipient)],
+    ("bad_input", "variant"): ["no_such_path", "method", "too_large", "media_type", "form"],
     ("ST-5", "StuckCause.MISSING_CONTENT"): [StuckCause.MISSING_CONTENT],
 }
 ANSWERS = (TransferTrigger.ACCEPT, TransferTrigger.REFUSE)

@@ -87,4 +87,5 @@ def test_only_what_did_not_answer_is_worth_sending_again() -> None:
         "database_unavailable",
         "temporal_unavailable",
         "issuer_unavailable",
+        "same_command",
     }

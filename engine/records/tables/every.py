@@ -5,6 +5,7 @@ from typing import Final
 from engine.records.tables import (
     bulks,
     destruction,
+    doors,
     importing,
     items,
     outbox,
@@ -15,5 +16,5 @@ from engine.records.tables import (
 )
 from engine.records.tables.base import Base
 
-THEMES: Final = (bulks, destruction, importing, items, outbox, people, proof, records, transfers)
+THEMES: Final = (bulks, destruction, doors, importing, items, outbox, people, proof, records, transfers)
 METADATA: Final = Base.metadata

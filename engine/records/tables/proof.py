@@ -110,6 +110,8 @@ class Event(Base):
     actor_id: Mapped[UUID | None]
     role: Mapped[str]
     os_uid: Mapped[int | None]
+    #: The service that spoke in the actor's name, where one did.
+    service_id: Mapped[UUID | None]
     command_id: Mapped[UUID]
     side: Mapped[Side | None]
     transfer_id: Mapped[UUID | None]
