@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import CursorResult, and_, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import CursorResult, and_, bindparam, case, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
@@ -15,6 +15,7 @@ from engine.records.tables.base import HoldingState
 from engine.records.tables.bulks import Bulk, BulkItem, BulkList
 from engine.records.tables.records import Holding, Record
 from engine.records.tables.transfers import Transfer
+from engine.records.types import Id
 from engine.rules.bulk import BulkLine, Listed
 from engine.rules.facts import RecordStatus
 from engine.states.bulk import OPEN_BULKS
@@ -37,6 +38,19 @@ class Waiting:
     to_id: UUID
     attempt: int
     transfer_id: UUID
+
+
+_BULK = (
+    select(Bulk).where(Bulk.id == bindparam("the_bulk", type_=Id)).execution_options(populate_existing=True)
+)
+_ITEM = (
+    select(BulkItem)
+    .where(
+        BulkItem.bulk_id == bindparam("the_bulk", type_=Id),
+        BulkItem.record_id == bindparam("the_record", type_=Id),
+    )
+    .execution_options(populate_existing=True)
+)
 
 
 def transfer_of(bulk_id: UUID, record_id: UUID, attempt: int) -> UUID:
@@ -102,8 +116,7 @@ def add(session: Session, values: dict[str, Any], lines: Sequence[BulkLine]) -> 
 
 def row(session: Session, bulk_id: UUID) -> Bulk | None:
     """Read a bulk's row afresh."""
-    query = select(Bulk).where(Bulk.id == bulk_id).execution_options(populate_existing=True)
-    return session.scalars(query).one_or_none()
+    return session.scalars(_BULK, {"the_bulk": bulk_id}).one_or_none()
 
 
 def recipients_of(bulk: Bulk) -> tuple[UUID, ...]:
@@ -186,12 +199,7 @@ def waiting(session: Session, bulk_id: UUID, *, after: int, limit: int) -> list[
 
 def item_of(session: Session, bulk_id: UUID, record_id: UUID) -> BulkItem | None:
     """Read the item of a record afresh."""
-    query = (
-        select(BulkItem)
-        .where(BulkItem.bulk_id == bulk_id, BulkItem.record_id == record_id)
-        .execution_options(populate_existing=True)
-    )
-    return session.scalars(query).one_or_none()
+    return session.scalars(_ITEM, {"the_bulk": bulk_id, "the_record": record_id}).one_or_none()
 
 
 def mark(session: Session, bulk_id: UUID, item: Waiting, **values: Any) -> None:  # noqa: ANN401

@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, bindparam, exists, false, func, select, tru
 from sqlalchemy.orm import Session, aliased
 
 from engine.records import openings
-from engine.records.tables.base import HoldingState
+from engine.records.tables.base import HoldingState, table_of
 from engine.records.tables.items import RawDatum
 from engine.records.tables.people import Member, MemberRole, Organization, Policy, RawDataTitle, Restriction
 from engine.records.tables.records import Holding, Record, RecordClient, Share
@@ -125,6 +125,25 @@ _TRANSFERS = (
 _TRANSFER = _TRANSFERS.where(Transfer.id == bindparam("transfer_id", type_=Id))
 
 
+_POLICY_TABLE, _ORGANIZATION = table_of(Policy), table_of(Organization)
+_TITLES = select(table_of(RawDataTitle).c.title).where(
+    table_of(RawDataTitle).c.organization_id == bindparam("the_organization", type_=Id)
+)
+_POLICY = select(
+    _POLICY_TABLE.c.basis_required, _POLICY_TABLE.c.impose_allowed, _POLICY_TABLE.c.coordinator_may_receive
+).where(_POLICY_TABLE.c.organization_id == bindparam("the_organization", type_=Id))
+_SCHEDULE = (
+    select(
+        _POLICY_TABLE.c.answer_within,
+        _POLICY_TABLE.c.reminders,
+        _POLICY_TABLE.c.remind_coordinators,
+        _ORGANIZATION.c.time_zone,
+    )
+    .join(_ORGANIZATION, _ORGANIZATION.c.id == _POLICY_TABLE.c.organization_id)
+    .where(_POLICY_TABLE.c.organization_id == bindparam("the_organization", type_=Id))
+)
+
+
 def member(session: Session, member_id: UUID) -> MemberFacts | None:
     """Read one member with their roles."""
     rows = session.execute(_MEMBER, {"member_id": member_id}).all()
@@ -203,14 +222,9 @@ def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | N
 
 def policy(session: Session, organization_id: UUID) -> PolicyFacts:
     """Read the choices of an organization that eligibility depends on."""
-    titles = session.scalars(
-        select(RawDataTitle.title).where(RawDataTitle.organization_id == organization_id)
-    )
-    row = session.execute(
-        select(Policy.basis_required, Policy.impose_allowed, Policy.coordinator_may_receive).where(
-            Policy.organization_id == organization_id
-        )
-    ).one()
+    given = {"the_organization": organization_id}
+    titles = session.scalars(_TITLES, given)
+    row = session.execute(_POLICY, given).one()
     return PolicyFacts(
         raw_data_titles=frozenset(titles),
         basis_required=row.basis_required,
@@ -228,11 +242,7 @@ def announces_practitioner(session: Session, organization_id: UUID) -> bool:
 
 def schedule(session: Session, organization_id: UUID) -> Schedule:
     """Read the times of an organization."""
-    row = session.execute(
-        select(Policy.answer_within, Policy.reminders, Policy.remind_coordinators, Organization.time_zone)
-        .join(Organization, Organization.id == Policy.organization_id)
-        .where(Policy.organization_id == organization_id)
-    ).one()
+    row = session.execute(_SCHEDULE, {"the_organization": organization_id}).one()
     return Schedule(
         answer_within=timedelta(seconds=row.answer_within),
         reminders=[timedelta(seconds=after) for after in json.loads(row.reminders)],
