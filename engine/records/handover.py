@@ -1,6 +1,7 @@
 """The hand-over: one transaction of set-based statements, the same number for ten items or ten thousand."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -255,11 +256,34 @@ def preview(session: Session, record_id: UUID, plan: Plan, now: datetime) -> lis
     A collaborator's confidential items are counted here and shown to nobody (VIS-6): leave them out.
     """
     rows = session.execute(_PREVIEW, {"the_record": record_id, "the_instant": now}).all()
-    counted: Counter[ContentClass] = Counter(dict(rows))
+    return planned(Counter(dict(rows)), plan)
+
+
+def planned(counted: Mapping[ContentClass, int], plan: Plan) -> list[ClassCount]:
+    """Say what a hand-over would do with so many items of each class."""
     outcomes = plan.outcomes
     return [
-        ClassCount(item_class=found, outcome=outcomes[found], count=counted[found]) for found in ContentClass
+        ClassCount(item_class=found, outcome=outcomes[found], count=counted.get(found, 0))
+        for found in ContentClass
     ]
+
+
+def counts_by_record(
+    session: Session, holdings: Select[Any], records: Select[Any], now: datetime
+) -> Mapping[UUID, Counter[ContentClass]]:
+    """Count the items of several records by class, from the one list of classes, in one statement."""
+    item = items(now, holdings, records).subquery("item")
+    counted: Select[Any] = select(
+        item.c.holding_id, item.c.record_id, item.c.item_class, func.count().label("count")
+    ).group_by(item.c.holding_id, item.c.record_id, item.c.item_class)
+    place = counted.subquery("place")
+    record_id = func.coalesce(place.c.record_id, Holding.record_id, type_=Id())
+    columns: tuple[Any, ...] = (record_id, place.c.item_class, place.c.count)
+    query = select(*columns).select_from(place).outerjoin(Holding, Holding.id == place.c.holding_id)
+    found: defaultdict[UUID, Counter[ContentClass]] = defaultdict(Counter)
+    for of_record, item_class, count in session.execute(query):
+        found[of_record][item_class] += count
+    return found
 
 
 def hand_over(session: Session, handover: Handover) -> HandedOver:
@@ -327,6 +351,17 @@ def rejoined_counts(session: Session, transfer_id: UUID) -> dict[ContentClass, i
     """Count what came back from the new owner's quarantine, by class (MOVE-10)."""
     rows = session.execute(_REJOINED, {"the_transfer": transfer_id})
     return {row[0]: row[1] for row in rows}
+
+
+def manifests_counts(session: Session, transfer_ids: Collection[UUID]) -> Mapping[UUID, list[ClassCount]]:
+    """Count what several hand-overs did, by class and outcome, in one statement."""
+    line = ManifestLine
+    columns = (line.transfer_id, line.item_class, line.outcome)
+    query = select(*columns, func.count()).where(line.transfer_id.in_(transfer_ids))
+    found: defaultdict[UUID, list[ClassCount]] = defaultdict(list)
+    for transfer_id, item_class, way, count in session.execute(query.group_by(*columns).order_by(*columns)):
+        found[transfer_id].append(ClassCount(item_class=item_class, outcome=way, count=count))
+    return found
 
 
 def manifest_counts(session: Session, transfer_id: UUID) -> list[ClassCount]:

@@ -1,6 +1,6 @@
 """The transfer's row: written once, advanced by compare-and-set, read by lists and sweeps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -120,18 +120,27 @@ def answer_of(session: Session, row: Transfer) -> tuple[TransferState, datetime 
     That they refused, and when; that the time was over; or that it was cancelled, where it came to wait for a
     coordinator otherwise. ``None`` where they were asked until the end of the transfer, or still are.
     """
-    asked = select(func.coalesce(func.max(Event.seq), 0)).where(
-        Event.transfer_id == row.id,
-        Event.action.in_(["transfer.open", "transfer.reassign"]),
-        Event.outcome == "allowed",
+    return answers_of(session, [row.id])[row.id]
+
+
+def answers_of(
+    session: Session, transfer_ids: Collection[UUID]
+) -> dict[UUID, tuple[TransferState, datetime | None] | None]:
+    """Say the same of several transfers, in one statement."""
+    query = select(Event.transfer_id, Event.action, Event.at, Event.side).where(
+        Event.transfer_id.in_(transfer_ids), Event.outcome == "allowed"
     )
-    query = select(Event.action, Event.at).where(
-        Event.transfer_id == row.id,
-        Event.seq > asked.scalar_subquery(),
-        Event.outcome == "allowed",
-        Event.side.is_(None),
-    )
-    lines = session.execute(query).all()
+    lines: dict[UUID, list[Any]] = {transfer_id: [] for transfer_id in transfer_ids}
+    for line in session.execute(query.order_by(Event.seq)):
+        if line.action in {"transfer.open", "transfer.reassign"}:
+            lines[line.transfer_id].clear()
+        elif line.side is None:
+            lines[line.transfer_id].append(line)
+    return {transfer_id: _answer(since) for transfer_id, since in lines.items()}
+
+
+def _answer(lines: Sequence[Any]) -> tuple[TransferState, datetime | None] | None:
+    """Read an answer from the lines since the last asking."""
     if all(line.action != "transfer.escalate" for line in lines):
         return None
     refused = next((line.at for line in lines if line.action == "transfer.refuse"), None)
