@@ -21,8 +21,9 @@ from engine.console.frame import (
     redirect,
     sign_in_address,
 )
-from engine.console.issuer import Issuer
+from engine.console.throttle import Throttle
 from engine.errors import EngineError
+from engine.identity.oidc import Provider
 from engine.service import Service
 from engine.settings import Settings
 
@@ -49,7 +50,7 @@ _HEADERS: Final = {
 }
 
 
-def console(service: Service, provider: Issuer, settings: Settings) -> FastAPI:
+def console(service: Service, provider: Provider, settings: Settings) -> FastAPI:
     """
     Make the console.
 
@@ -66,6 +67,7 @@ def console(service: Service, provider: Issuer, settings: Settings) -> FastAPI:
         telemetry={"auto_configure": False},
     )
     app.state.service, app.state.provider, app.state.settings = service, provider, settings
+    app.state.throttle = Throttle()
     for router in _routers():
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -7,6 +7,7 @@ from uuid import UUID
 import rfc8785
 from sqlalchemy.orm import Session
 
+from engine.activities.bulk_decisions import pause_led_by
 from engine.desk import eligibility, openings, unattended
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
@@ -81,8 +82,8 @@ class MembersDesk(Commands):
         """
         Take a member's access; an administrator's command, which leaves everything in place (ROLE-6).
 
-        What waits for their answer goes to a coordinator, or its owner is told (ST-4). Raises ``Denied``
-        ROLE-1 for the last active administrator.
+        What waits for their answer goes to a coordinator, or its owner is told (ST-4); the transfers of
+        caseloads that they lead pause (ROLE-5). Raises ``Denied`` ROLE-1 for the last active administrator.
         """
 
         def do(command: Writing) -> HeldView:
@@ -99,6 +100,7 @@ class MembersDesk(Commands):
             with eligibility.noticed(command, transfers.asked_of(command.session, member.id)):
                 people.change_member(command.session, member.id, active=False)
             sessions.end_all(command.session, member.id)
+            command.further += pause_led_by(command.session, member.id, command.now)
             if member.acts_as(Role.COORDINATOR) or found.records:
                 unattended.tell_to_name_a_coordinator(command)
             return found.model_copy(update={"member": view(command.session, member.id)})

@@ -257,7 +257,7 @@ def sweep_texts(session: Session, before: datetime) -> int:
     columns = (
         *(Transfer.reason_id, Transfer.basis_id, Transfer.message_id),
         *(Restoration.reason_id, Opening.reason_id, Asking.reason_id, Asking.basis_id),
-        *(Bulk.basis_id, Bulk.message_id, Bulk.cancel_reason_id, BulkAnswer.reason_id),
+        *(Bulk.basis_id, Bulk.message_id, Bulk.reason_id, Bulk.cancel_reason_id, BulkAnswer.reason_id),
     )
     used = union_all(*(select(column.label("id")).where(column.is_not(None)) for column in columns))
     result = session.execute(

@@ -211,7 +211,7 @@ def signed_in_without_access(db: sqlite3.Connection) -> Rows:
         SELECT sessions.member_id FROM sessions JOIN members ON members.id = sessions.member_id
         WHERE members.active = 0 OR NOT EXISTS (
             SELECT 1 FROM events WHERE events.actor_id = sessions.member_id
-            AND events.action = 'session.begin' AND events.outcome = 'allowed' AND events.at <= sessions.seen_at
+            AND events.action = 'session.begin' AND events.outcome = 'allowed'
         )
         """
     )

@@ -111,6 +111,23 @@ class SignedIn(Base):
     until_at: Mapped[datetime]
 
 
+class Subject(Base):
+    """Who a member is for an OpenID Connect issuer; an administrator says so, and may take it back."""
+
+    __tablename__ = "subjects"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "issuer", "subject"),
+        Index(None, "issuer", "subject"),
+        STRICT,
+    )
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    linked_at: Mapped[datetime]
+
+
 class MemberRole(Base):
     """A role that a member holds (ROLE-1)."""
 

@@ -16,20 +16,11 @@ from engine.desk.desk import Desk
 from engine.records.database import Database
 from engine.service import Service
 from engine.settings import Settings
+from engine.web import local_issuer
 from tests.integration.handover.clinic import Clinic, hurried
 from tests.postgresql.places import Place
 
 HOST = "http://console.test"
-
-
-class NoIssuer:
-    """Nobody signs in here: sessions are made directly."""
-
-    async def authorization_url(self, **_asked: Any) -> str:  # noqa: ANN401
-        raise AssertionError
-
-    async def exchange(self, code: str, **_asked: Any) -> Any:  # noqa: ANN401
-        raise AssertionError
 
 
 async def no_server() -> Any:  # noqa: ANN401
@@ -111,8 +102,11 @@ async def at(database: Database, tmp_path: Path) -> AsyncIterator[Console]:
     """The console of a clinic."""
     desk = Desk(database)
     settings = Settings(data=tmp_path / "data")
-    app = console(Service(desk, no_server), NoIssuer(), settings)
+    provider, local = local_issuer(settings, desk, HOST)
+    app = console(Service(desk, no_server), provider, settings)
+    app.mount("/issuer", local.app)
     made = Console(app, Clinic(database), desk)
     yield made
+    await provider.close()
     for browser in made.browsers:
         await browser.http.aclose()
