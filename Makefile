@@ -48,8 +48,9 @@ format: $(UV) ## Format the code and mend what can be mended by itself
 docs: $(UV) ## Write the generated parts of the pages anew, with answers of commands that really run
 	@$(RUN) python -m tests.docs
 
-bench: $(UV) ## Measure transfers per second, what one costs, and a hand-over by size
+bench: $(UV) ## Measure transfers per second, what one costs, caseloads, and a hand-over by size
 	@$(RUN) python -m benchmarks $(ARGS)
+	@$(RUN) python -m benchmarks.bulk
 	@$(RUN) python -m benchmarks.handover
 
 clean: ## Remove the environment, the copy of uv, and what checks and builds left

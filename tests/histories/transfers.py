@@ -205,11 +205,12 @@ async def opened_late(clinic: Clinic) -> UUID:
     """Asked while something was broken, and written once it was mended."""
     request = clinic.draft()
     with failing_once(opening, "open_transfer"):
-        opened = asyncio.create_task(clinic.start(request))
-        await eventually(lambda: clinic.has_started(request.transfer_id))
+        # Whoever asks is told of the trouble, and not kept waiting for its end.
+        with suppress(Denied):
+            await clinic.start(request)
         await eventually(lambda: clinic.stuck_on(request.transfer_id, "transfer.open"))
     await clinic.fast_forward(request.transfer_id, NEXT_TRY)
-    await opened
+    await eventually(lambda: clinic.events(request.transfer_id))
     await clinic.service.accept(clinic.members.new_owner, request.transfer_id)
     return request.transfer_id
 
@@ -322,6 +323,23 @@ async def in_a_bulk(clinic: Clinic) -> UUID:
     return transfer_id
 
 
+async def imposed_in_a_bulk(clinic: Clinic) -> UUID:
+    """Handed over by the first step: a caseload that imposes."""
+    who = clinic.members
+    choice = BulkChoice(from_id=who.owner, to_ids=(who.new_owner,), impose=True)
+    started = await clinic.service.bulks.start(
+        who.coordinator, choice, purpose=Purpose.DEPARTURE, reason=secret("reason")
+    )
+    await eventually(
+        lambda: clinic.desk.bulk(who.coordinator, started.id).state is BulkState.FINISHED,
+        within=timedelta(seconds=45),
+    )
+    [item] = clinic.desk.bulk_items(who.coordinator, started.id)
+    assert item.transfer_id is not None
+    assert clinic.state(item.transfer_id) is TransferState.ACCEPTED
+    return item.transfer_id
+
+
 #: Each is played in a clinic of its own; its name is the path's.
 SCENARIOS: Final = (
     accepted,
@@ -351,4 +369,5 @@ SCENARIOS: Final = (
     ended_by_an_operator,
     ended_in_an_outage,
     in_a_bulk,
+    imposed_in_a_bulk,
 )
