@@ -72,6 +72,16 @@ class MemberView(View):
         return f"{self.first_name} {self.last_name}"
 
 
+class VisitorView(View):
+    """Who is signed in at the console, as every page of theirs needs it."""
+
+    member: MemberView
+    organization: str
+    time_zone: str
+    #: How much needs them, up to ``MOST_NEEDS``.
+    needs: int
+
+
 class LinkView(View):
     """Who a member is for the organization's issuer; nobody where it is not linked."""
 

@@ -19,6 +19,7 @@ from engine.desk.proving import ProvingDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 from engine.desk.roles import RolesDesk
+from engine.desk.sessions import SessionsDesk
 from engine.desk.watching import WatchingDesk
 
 
@@ -40,6 +41,7 @@ class Desk(
     OpeningsDesk,
     ImportDesk,
     NoticesDesk,
+    SessionsDesk,
     ProvingDesk,
     BulkPreviewDesk,
     BulksDesk,

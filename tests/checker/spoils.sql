@@ -368,3 +368,7 @@ UPDATE bulk_answer_denials SET transfer_id = :refused;
 UPDATE member_roles SET role = 'administrator' WHERE role = 'practitioner';
 -- stopped_practising_unnoticed
 UPDATE transfers SET state = 'pending_acceptance' WHERE to_id = :promoted;
+
+-- signed_in_without_access
+INSERT INTO sessions SELECT printf('%064d', 1), id, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
+    '2026-01-02T00:00:00.000000Z' FROM members LIMIT 1;
