@@ -6,6 +6,7 @@ from engine.desk.clients import ClientsDesk
 from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
+from engine.desk.held import HeldDesk
 from engine.desk.importing import ImportDesk
 from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
@@ -38,6 +39,7 @@ class Desk(
     OpeningsDesk,
     ImportDesk,
     NoticesDesk,
+    HeldDesk,
     ProvingDesk,
     BulkPreviewDesk,
     BulksDesk,
