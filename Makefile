@@ -6,6 +6,8 @@ UV_VERSION := 0.13.9
 RUN := $(UV) run --locked --all-extras
 EMBEDDED := $(UV) run --locked --no-dev --extra embedded
 ARGS ?=
+# Two at a time, a file of tests on one of them: each has servers of its own. `make test SIDE_BY_SIDE=` is one after the other.
+SIDE_BY_SIDE ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test test-slow test-postgresql test-all lint format docs bench clean
@@ -20,7 +22,7 @@ dev: $(UV) ## Run server, database and worker in one folder, until Ctrl-C
 	@$(EMBEDDED) passation dev $(ARGS)
 
 test: lint ## Check the code, then run the quick tests (ARGS="-k refuse")
-	@$(RUN) pytest -m "not slow and not postgresql" $(ARGS)
+	@$(RUN) pytest $(SIDE_BY_SIDE) -m "not slow and not postgresql" $(ARGS)
 
 # A selection without any test is not a failure here; what cannot be collected still is.
 test-slow: $(UV) ## Run the slow tests only: real processes, killed and restarted
@@ -29,7 +31,7 @@ test-slow: $(UV) ## Run the slow tests only: real processes, killed and restarte
 
 test-postgresql: $(UV) ## Run what needs PostgreSQL, on a server of its own, killed and restarted
 	@status=0; $(RUN) --group postgres-tests pytest -m postgresql --collect-only -q $(ARGS) >/dev/null 2>&1 || status=$$?; \
-	if [ $$status -ne 5 ]; then $(RUN) --group postgres-tests pytest -m postgresql $(ARGS); fi
+	if [ $$status -ne 5 ]; then $(RUN) --group postgres-tests pytest $(SIDE_BY_SIDE) -m postgresql $(ARGS); fi
 
 test-all: test test-slow test-postgresql ## Check the code, then run every test
 
@@ -46,8 +48,9 @@ format: $(UV) ## Format the code and mend what can be mended by itself
 docs: $(UV) ## Write the generated parts of the pages anew, with answers of commands that really run
 	@$(RUN) python -m tests.docs
 
-bench: $(UV) ## Measure transfers per second, what one costs, and a hand-over by size
+bench: $(UV) ## Measure transfers per second, what one costs, caseloads, and a hand-over by size
 	@$(RUN) python -m benchmarks $(ARGS)
+	@$(RUN) python -m benchmarks.bulk
 	@$(RUN) python -m benchmarks.handover
 
 clean: ## Remove the environment, the copy of uv, and what checks and builds left

@@ -28,6 +28,7 @@ from engine.records.database import Database
 from engine.settings import Settings
 from engine.temporal import search_attributes
 from engine.temporal.connection import NOTICE_QUEUE, TASK_QUEUE, connect
+from engine.temporal.plugin import PassationPlugin
 from engine.wiring import open_database, open_signer
 
 T = TypeVar("T")
@@ -92,7 +93,8 @@ async def _work(settings: Settings, database: Database) -> NoReturn:
 
 
 async def _connected(settings: Settings) -> Client:
-    client = await connect(settings)
+    # Tests run workflows in the sandbox, which would be a third of this process's work (decision 0021).
+    client = await connect(settings, plugin=PassationPlugin(sandboxed=False))
     await search_attributes.check(client)
     return client
 

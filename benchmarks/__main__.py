@@ -8,7 +8,6 @@ folder, or a PostgreSQL server, of its own. ``python -m benchmarks.handover`` me
 import argparse
 import asyncio
 import logging
-import os
 import statistics
 import tempfile
 import time
@@ -16,21 +15,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import psutil
-from sqlalchemy import URL, event
+from sqlalchemy import event
 
-from benchmarks import caseload, places
+from benchmarks import caseload, places, stacks
 from benchmarks.caseload import Caseload
+from benchmarks.single import percentile
+from benchmarks.stacks import Running
 from engine import wiring
 from engine.activities.steps import Steps
-from engine.cli.dev import DevStack
-from engine.desk.desk import Desk
 from engine.messages.transfer import Accept, StepInput, TransferRequest
 from engine.records.database import Database
 from engine.service import Service
 from engine.settings import Settings
 from engine.states.choices import Purpose
-from engine.temporal.connection import connect
 
 _IN_FLIGHT = 60
 _IDLE_TRANSFERS = 30
@@ -64,7 +61,8 @@ def statements(items: int) -> int:
         database = Database(Path(folder) / "passation.db")
         database.upgrade()
         made = caseload.make(database, 1, notes=items)
-        steps, now = Steps(database), datetime.now(UTC)
+        signer = wiring.open_signer(Settings(data=Path(folder)), may_create=True)
+        steps, now = Steps(database, signer), datetime.now(UTC)
         request = TransferRequest(
             transfer_id=uuid4(),
             organization_id=made.organization,
@@ -74,6 +72,8 @@ def statements(items: int) -> int:
             purpose=Purpose.CONTINUITY,
         )
         steps.open(StepInput[TransferRequest](what=request, at=now))
+        # The first receipt makes its organization's key.
+        signer.provide(database, made.organization)
         counted = 0
 
         def count(*_: object) -> None:
@@ -88,40 +88,29 @@ def statements(items: int) -> int:
 
 
 def _on_a_stack(kind: str, transfers: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder, places.where(kind) as place:
-        if isinstance(place, URL):
-            # The worker is a process of its own, and reads where the database is from here.
-            os.environ["PASSATION_DATABASE"] = place.render_as_string(hide_password=False)
-        settings = Settings.load(data=Path(folder))
-        database = wiring.open_database(settings)
-        with DevStack(settings, database.upgrade) as stack:
-            made = caseload.make(database, transfers + _IDLE_TRANSFERS)
-            figures = asyncio.run(_measure(stack, database, made, transfers))
-        database.close()
-        return figures
+    with stacks.running(kind) as running:
+        made = caseload.make(running.database, transfers + _IDLE_TRANSFERS)
+        return asyncio.run(_measure(running, made, transfers))
 
 
-async def _measure(stack: DevStack, database: Database, made: Caseload, transfers: int) -> dict[str, float]:
-    service = Service(Desk(database), lambda: connect(stack.settings))
-    idle = [await _one(service, made, record) for record in made.records[:_IDLE_TRANSFERS]]
+async def _measure(running: Running, made: Caseload, transfers: int) -> dict[str, float]:
+    idle = [await _one(running.service, made, record) for record in made.records[:_IDLE_TRANSFERS]]
     gate = asyncio.Semaphore(_IN_FLIGHT)
 
     async def gated(record_index: int) -> None:
         async with gate:
-            await _one(service, made, made.records[record_index])
+            await _one(running.service, made, made.records[record_index])
 
-    before, started = _processor_ms(stack), time.perf_counter()
+    before, started = running.cost(), time.perf_counter()
     await asyncio.gather(*(gated(_IDLE_TRANSFERS + index) for index in range(transfers)))
     seconds = time.perf_counter() - started
-    after = _processor_ms(stack)
+    accepts = [accept for _, accept in idle]
     return {
         "transfers/s": transfers / seconds,
-        "server ms/transfer": (after[0] - before[0]) / transfers,
-        "worker ms/transfer": (after[1] - before[1]) / transfers,
-        "client ms/transfer": (after[2] - before[2]) / transfers,
+        **running.cost().since(before, transfers),
         "idle request p50 ms": statistics.median(request for request, _ in idle),
-        "idle accept p50 ms": statistics.median(accept for _, accept in idle),
-        "idle accept p95 ms": sorted(accept for _, accept in idle)[int(0.95 * len(idle))],
+        "idle accept p50 ms": statistics.median(accepts),
+        "idle accept p95 ms": percentile(accepts, 95),
     }
 
 
@@ -132,13 +121,6 @@ async def _one(service: Service, made: Caseload, record: UUID) -> tuple[float, f
     asked = time.perf_counter()
     await service.accept(made.new_owner, view.id)
     return 1000 * (asked - start), 1000 * (time.perf_counter() - asked)
-
-
-def _processor_ms(stack: DevStack) -> tuple[float, float, float]:
-    pids = (stack.server_pid, stack.worker_pid, None)
-    times = [psutil.Process(pid).cpu_times() for pid in pids]
-    server, worker, client = (1000 * (spent.user + spent.system) for spent in times)
-    return server, worker, client
 
 
 if __name__ == "__main__":

@@ -1,8 +1,14 @@
 """
-Measure a caseload on the embedded default: asking for every record, then one gesture that accepts them all.
+Measure caseloads: throughput, processor time, memory, what a single transfer waits meanwhile, and kills.
 
-``python -m benchmarks.bulk [--records 1000] [--in-flight 8]``: one run on a folder of its own. Meanwhile
-somebody else asks and accepts single transfers, whose latency is told beside that of an idle system (BULK-6).
+``python -m benchmarks.bulk [--sizes 100 1000] [--runs 3] [--database sqlite] [--in-flight N]
+[--only accepted empty single killed]``: medians of so many runs, each on a folder, or a PostgreSQL server, of
+its own. Records have forty items. What is measured:
+
+accepted  asking for every record, then one gesture that accepts them all
+empty     as many workflows that do nothing, started the same way
+single    a colleague's request and its acceptance, idle and while a bulk of the largest size runs
+killed    seconds from SIGKILL of worker, server or both until more is asked for than was under way
 """
 
 import argparse
@@ -10,137 +16,164 @@ import asyncio
 import logging
 import os
 import statistics
-import tempfile
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
-from engine.cli.dev import DevStack
-from engine.desk.desk import Desk
-from engine.records import bulks
-from engine.records.database import Database
+from benchmarks import caseload, empty, places, single, stacks
+from benchmarks.caseload import Caseload
+from benchmarks.stacks import Running
+from engine.records.tables.transfers import Transfer
 from engine.rules.bulk import BulkChoice
-from engine.service import Service
 from engine.settings import Settings
 from engine.states.bulk import Answer
 from engine.states.choices import Purpose
-from engine.temporal.connection import connect
-from tests import build
-from tests.build import World
+from engine.states.transfer import TransferState
+from tests.checker.checking import check
 
-_NOTES, _SINGLE, _PAUSE = 10, 30, 0.2
+Figures = dict[str, float]
+#: So many single transfers before and beside the bulk, if it lasts so long.
+_IDLE, _BESIDE = 40, 400
+_POLL = 0.1
 
 
 def main() -> None:
-    """Run once, and print each figure as it is known."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=1000)
-    parser.add_argument("--in-flight", type=int, default=8)
+    """Run what was asked for, and print each run and the medians."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--database", choices=places.DATABASES, default="sqlite")
+    parser.add_argument("--in-flight", type=int, default=Settings.model_fields["bulk_in_flight"].default)
+    parser.add_argument("--only", nargs="+", choices=_MEASURES, default=list(_MEASURES))
     given = parser.parse_args()
     logging.disable(logging.WARNING)
     os.environ["PASSATION_BULK_IN_FLIGHT"] = str(given.in_flight)
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data=Path(folder))
-        database = Database(settings.database_file)
-        with DevStack(settings, database.upgrade) as stack:
-            made = _make(database, given.records)
-            print(f"{given.records} records of {_NOTES} notes, {given.in_flight} in flight", flush=True)
-            asyncio.run(_measure(stack, database, made))
-        database.close()
+    for name in given.only:
+        for size in given.sizes if name in {"accepted", "empty"} else [max(given.sizes)]:
+            title = f"{name}, {size} records, {given.in_flight} in flight, {given.database}"
+            runs = []
+            for number in range(given.runs):
+                runs.append(_run(name, given.database, size, given.in_flight))
+                _print(f"{title}: run {number + 1}, load {os.getloadavg()[0]:.1f}", runs[-1])
+            _print(f"{title}: median", {key: statistics.median(run[key] for run in runs) for key in runs[0]})
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A caseload, and beside it a colleague's records, to be transferred one by one to another."""
-
-    world: World
-    other: UUID
-    colleague: UUID
-    single: Sequence[UUID]
-
-
-def _make(database: Database, records: int) -> _Made:
-    """Write everything in one transaction."""
-    with database.write() as session:
-        world = build.world(session)
-        for _ in range(records - 1):
-            _record(session, world.owner, world.client)
-        other = build.member(session, world.organization)
-        colleague = build.member(session, world.organization)
-        single = [_record(session, other, world.client) for _ in range(3 * _SINGLE)]
-    return _Made(world, other, colleague, single)
-
-
-def _record(session: Session, owner: UUID, client: UUID) -> UUID:
-    record_id, holding = build.record(session, owner, [client])
-    for number in range(_NOTES):
-        build.note(session, holding, body=f"{record_id} note {number} " + "x" * 2000)
-    return record_id
-
-
-async def _measure(stack: DevStack, database: Database, made: _Made) -> None:
-    desk = Desk(database)
-    service = Service(desk, lambda: connect(stack.settings))
-    world, other, colleague = made.world, made.other, made.colleague
-    shares = [made.single[number::3] for number in range(3)]
-    await _ones(service, other, colleague, shares[0][:5], lambda: False)
-    idle = await _ones(service, other, colleague, shares[0][5:], lambda: False)
-    print(f"idle: one request and acceptance, median {statistics.median(idle):.0f} ms", flush=True)
-
-    begun = time.perf_counter()
-    choice = BulkChoice(from_id=world.owner, to_ids=(world.new_owner,))
-    started = await service.bulks.start(world.coordinator, choice, purpose=Purpose.DEPARTURE)
-    print(f"launch: {time.perf_counter() - begun:.2f} s", flush=True)
-
-    def stand() -> dict[str, int]:
-        with database.read() as session:
-            return bulks.counts(session, started.id)
-
-    begun = time.perf_counter()
-    busy = await _beside(service, other, colleague, shares[1], lambda: "waiting" not in stand())
-    _tell("asked for", started.records, begun, busy)
-    begun = time.perf_counter()
-    await service.bulks.answer(world.new_owner, started.id, Answer.ACCEPT)
-    busy = await _beside(
-        service, other, colleague, shares[2], lambda: stand() == {"accepted": started.records}
+def _print(title: str, figures: Figures) -> None:
+    sys.stdout.write(
+        f"{title}: " + ", ".join(f"{name} {value:.1f}" for name, value in figures.items()) + "\n"
     )
-    _tell("accepted", started.records, begun, busy)
+    sys.stdout.flush()
 
 
-async def _beside(
-    service: Service, owner: UUID, to: UUID, records: Sequence[UUID], done: Callable[[], bool]
-) -> list[float]:
-    """Transfer single records until the bulk is done, and give how long each took."""
-    took = await _ones(service, owner, to, records, done)
-    while not done():  # noqa: ASYNC110 - another process does it
-        await asyncio.sleep(_PAUSE)
-    return took
+def _run(name: str, kind: str, records: int, in_flight: int) -> Figures:
+    with stacks.running(kind) as running:
+        if name == "empty":
+            return asyncio.run(empty.measure(running, records, in_flight))
+        made = caseload.make(running.database, records - 1, single=_IDLE + _BESIDE if name == "single" else 5)
+        return asyncio.run(_MEASURES[name](running, made, in_flight))
 
 
-async def _ones(
-    service: Service, owner: UUID, to: UUID, records: Sequence[UUID], done: Callable[[], bool]
-) -> list[float]:
-    took = []
-    for record in records:
-        if done():
-            break
-        start = time.perf_counter()
-        view = await service.request(owner, record, to, purpose=Purpose.CONTINUITY)
-        await service.accept(to, view.id)
-        took.append(1000 * (time.perf_counter() - start))
-        await asyncio.sleep(_PAUSE)
-    return took
+async def _accepted(running: Running, made: Caseload, _in_flight: int) -> Figures:
+    await single.one_by_one(running, made, iter(made.single), lambda: False)
+    figures: Figures = {}
+    before, began = running.cost(), time.perf_counter()
+    bulk_id, records = await _launch(running, made)
+    await _until(lambda: _count(running, bulk_id) == records)
+    figures |= _rate("asked", records, began) | running.cost().since(before, records)
+    before, began = running.cost(), time.perf_counter()
+    await running.service.bulks.answer(made.new_owner, bulk_id, Answer.ACCEPT)
+    await _until(lambda: _count(running, bulk_id, TransferState.ACCEPTED) == records)
+    figures |= _rate("accepted", records, began)
+    figures |= {f"accept {name}": cost for name, cost in running.cost().since(before, records).items()}
+    return figures | running.memory() | await _checked(running)
 
 
-def _tell(what: str, records: int, begun: float, busy: list[float]) -> None:
-    seconds = time.perf_counter() - begun
-    beside = f"; beside it {len(busy)} single ones, median {statistics.median(busy):.0f} ms" if busy else ""
-    print(f"{what}: {records / seconds:.1f} transfers/s ({seconds:.1f} s){beside}", flush=True)
+async def _single(running: Running, made: Caseload, _in_flight: int) -> Figures:
+    records = iter(made.single)
+    await single.one_by_one(running, made, (next(records) for _ in range(5)), lambda: False)
+    idle = await single.one_by_one(running, made, (next(records) for _ in range(_IDLE - 5)), lambda: False)
+    began = time.perf_counter()
+    bulk_id, size = await _launch(running, made)
+    asking = await single.one_by_one(running, made, records, lambda: _count(running, bulk_id) == size)
+    await _until(lambda: _count(running, bulk_id) == size)
+    figures = idle.figures("idle") | asking.figures("while asking") | _rate("asked", size, began)
+    began = time.perf_counter()
+    await running.service.bulks.answer(made.new_owner, bulk_id, Answer.ACCEPT)
 
+    def is_accepted() -> bool:
+        return _count(running, bulk_id, TransferState.ACCEPTED) == size
+
+    accepting = await single.one_by_one(running, made, records, is_accepted)
+    await _until(is_accepted)
+    return figures | accepting.figures("while accepting") | _rate("accepted", size, began)
+
+
+async def _killed(running: Running, made: Caseload, in_flight: int) -> Figures:
+    stack, figures = running.stack, Figures()
+
+    def both() -> None:
+        stack.kill_server()
+        stack.kill_worker()
+
+    kills = {"worker": stack.kill_worker, "server": stack.kill_server, "both": both}
+    bulk_id, size = await _launch(running, made)
+    for number, (whom, kill) in enumerate(kills.items(), start=1):
+        share = size * number // (len(kills) + 1)
+        await _until(lambda share=share: _count(running, bulk_id) >= share)
+        await asyncio.to_thread(kill)
+        began, before = time.perf_counter(), _count(running, bulk_id)
+        # What was under way may still be written by whoever was spared.
+        await _until(lambda before=before: _count(running, bulk_id) > before + in_flight)
+        figures[f"resumed after {whom} s"] = time.perf_counter() - began
+    await _until(lambda: _count(running, bulk_id) == size)
+    await running.service.bulks.answer(made.new_owner, bulk_id, Answer.ACCEPT)
+    await _until(lambda: _count(running, bulk_id, TransferState.ACCEPTED) == size)
+    return figures | await _checked(running)
+
+
+async def _launch(running: Running, made: Caseload) -> tuple[UUID, int]:
+    choice = BulkChoice(from_id=made.owner, to_ids=(made.new_owner,))
+    started = await running.service.bulks.start(made.coordinator, choice, purpose=Purpose.DEPARTURE)
+    return started.id, started.records
+
+
+def _count(running: Running, bulk_id: UUID, state: TransferState | None = None) -> int:
+    query = select(func.count()).where(Transfer.bulk_id == bulk_id)
+    with running.database.read() as session:
+        return session.scalar(query if state is None else query.where(Transfer.state == state)) or 0
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    while not done():  # noqa: ASYNC110 - other processes do it
+        await asyncio.sleep(_POLL)
+
+
+def _rate(what: str, records: int, began: float) -> Figures:
+    return {f"{what}/s": records / (time.perf_counter() - began)}
+
+
+async def _checked(running: Running) -> Figures:
+    """Count what the independent checker, which reads files, finds wrong afterwards."""
+    if running.stack.settings.database is not None:
+        return {}
+    return {"violations": len(await asyncio.to_thread(check, running.database.file))}
+
+
+async def _empty(running: Running, made: Caseload, in_flight: int) -> Figures:
+    return await empty.measure(running, len(made.records), in_flight)
+
+
+_MEASURES: dict[str, Callable[[Running, Caseload, int], Awaitable[Figures]]] = {
+    "accepted": _accepted,
+    "empty": _empty,
+    "single": _single,
+    "killed": _killed,
+}
 
 if __name__ == "__main__":
     main()

@@ -23,17 +23,29 @@ class Caseload:
     organization: UUID
     owner: UUID
     new_owner: UUID
+    coordinator: UUID
     records: Sequence[UUID]
+    #: Of a colleague of theirs, and of whoever takes these over: transferred one by one.
+    colleague: UUID
+    successor: UUID
+    single: Sequence[UUID]
 
 
-def make(database: Database, records: int, *, notes: int = NOTES) -> Caseload:
+def make(database: Database, records: int, *, notes: int = NOTES, single: int = 0) -> Caseload:
     """Write a caseload in one transaction."""
     with database.write() as session:
         world = build.world(session)
-        made = [_record(session, world.owner, world.client, notes) for _ in range(records)]
-    return Caseload(
-        organization=world.organization, owner=world.owner, new_owner=world.new_owner, records=made
-    )
+        colleague, successor = (build.member(session, world.organization) for _ in range(2))
+        return Caseload(
+            organization=world.organization,
+            owner=world.owner,
+            new_owner=world.new_owner,
+            coordinator=world.coordinator,
+            records=[_record(session, world.owner, world.client, notes) for _ in range(records)],
+            colleague=colleague,
+            successor=successor,
+            single=[_record(session, colleague, world.client, notes) for _ in range(single)],
+        )
 
 
 def _record(session: Session, owner: UUID, client: UUID, notes: int) -> UUID:

@@ -9,9 +9,12 @@ milliseconds of the step that accepts (checks, hand-over, seals, log, commit), m
 import argparse
 import logging
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,9 +22,12 @@ from sqlalchemy import event
 
 from benchmarks import caseload, places
 from benchmarks.caseload import Caseload
+from engine import wiring
 from engine.activities.steps import Steps
+from engine.audit.keys import Signer
 from engine.messages.transfer import Accept, StepInput, TransferRequest
 from engine.records.database import Database
+from engine.settings import Settings
 from engine.states.choices import Purpose
 
 
@@ -36,12 +42,13 @@ def main() -> None:
     given = parser.parse_args()
     logging.disable(logging.WARNING)
     for kind in given.database:
-        with places.database(kind) as database:
+        with places.database(kind) as database, tempfile.TemporaryDirectory() as keys:
+            signer = wiring.open_signer(Settings(data=Path(keys)), may_create=True)
             if given.others:
                 caseload.make(database, given.others)
             for items in given.items:
                 made = caseload.make(database, given.runs, notes=items - caseload.ITEMS + caseload.NOTES)
-                times = [_accept(database, made, record) for record in made.records]
+                times = [_accept(database, signer, made, record) for record in made.records]
                 print(
                     f"{kind}, {items} items, {given.others} other records: "
                     f"{statistics.median(times):.1f} ms ({', '.join(f'{found:.1f}' for found in times)})",
@@ -49,12 +56,14 @@ def main() -> None:
                 )
             if given.plans:
                 made = caseload.make(database, 1)
-                _explain(database, lambda made=made: _accept(database, made, made.records[0]))
+                _explain(database, partial(_accept, database, signer, made, made.records[0]))
 
 
-def _accept(database: Database, made: Caseload, record: UUID) -> float:
+def _accept(database: Database, signer: Signer, made: Caseload, record: UUID) -> float:
     """Ask and accept; give the milliseconds of the acceptance."""
-    steps, now = Steps(database), datetime.now(UTC)
+    steps, now = Steps(database, signer), datetime.now(UTC)
+    # The first receipt makes its organization's key.
+    signer.provide(database, made.organization)
     request = TransferRequest(
         transfer_id=uuid4(),
         organization_id=made.organization,

@@ -71,13 +71,47 @@ class BulkService:
         fingerprint: str | None = None,
         basis: Basis | None = None,
         message: str | None = None,
+        reason: str | None = None,
         key: str | None = None,
     ) -> BulkView:
-        """Launch the transfer of a caseload (BULK-1); with a preview's fingerprint only as it was seen."""
+        """
+        Launch the transfer of a caseload (BULK-1); with a preview's fingerprint only as it was seen.
+
+        ``reason`` where the choice imposes, or reassigns what is open (ST-2).
+        """
+        said = (purpose, basis, message, reason)
+        launch = await self._draft(actor_id, choice, purpose, key, said)
+        texts = {
+            "basis_id": None if basis is None else uuid5(launch.bulk_id, "basis"),
+            "message_id": None if message is None else uuid5(launch.bulk_id, "message"),
+            "reason_id": None if reason is None else uuid5(launch.bulk_id, "reason"),
+        }
+        client = await self._connect()
+        if texts["basis_id"] is not None and basis is not None:
+            await asyncio.to_thread(self.desk.write_basis, actor_id, texts["basis_id"], basis)
+        for name, kind, text in (
+            ("message_id", TextKind.MESSAGE, message),
+            ("reason_id", TextKind.REASON, reason),
+        ):
+            text_id = texts[name]
+            if text_id is not None and text is not None:
+                await asyncio.to_thread(self.desk.write_text, actor_id, text_id, kind, text)
+        return await self._launch(
+            client, choice, launch.model_copy(update={**texts, "fingerprint": fingerprint})
+        )
+
+    async def _draft(
+        self,
+        actor_id: UUID,
+        choice: BulkChoice,
+        purpose: Purpose,
+        key: str | None,
+        said: tuple[object, ...],
+    ) -> BulkLaunch:
         actor = await asyncio.to_thread(self.desk.facts_of, actor_id)
-        same = key or await asyncio.to_thread(self._same, actor_id, choice, purpose, basis, message)
+        same = key or await asyncio.to_thread(self._same, actor_id, choice, *said)
         bulk_id = uuid5(actor.organization_id, f"bulk/{actor_id}/{same}")
-        launch = BulkLaunch(
+        return BulkLaunch(
             bulk_id=bulk_id,
             organization_id=actor.organization_id,
             actor_id=actor_id,
@@ -89,24 +123,18 @@ class BulkService:
             options=choice.options,
             include_confidential_records=choice.include_confidential_records,
             reassign_open=choice.reassign_open,
-            basis_id=None if basis is None else uuid5(bulk_id, "basis"),
-            message_id=None if message is None else uuid5(bulk_id, "message"),
-            fingerprint=fingerprint,
+            insist=choice.insist,
+            impose=choice.impose,
             keyed=key is not None,
             os_uid=self._os_uid,
         )
-        client = await self._connect()
+
+    async def _launch(self, client: Client, choice: BulkChoice, launch: BulkLaunch) -> BulkView:
         if launch.list_id is not None and choice.listed is not None:
-            await asyncio.to_thread(self._write_list, actor_id, launch.list_id, choice.listed)
-        if launch.basis_id is not None and basis is not None:
-            await asyncio.to_thread(self.desk.write_basis, actor_id, launch.basis_id, basis)
-        if launch.message_id is not None and message is not None:
-            await asyncio.to_thread(
-                self.desk.write_text, actor_id, launch.message_id, TextKind.MESSAGE, message
-            )
+            await asyncio.to_thread(self._write_list, launch.actor_id, launch.list_id, choice.listed)
         # Each try has an update of its own: the rows say whether the launch was made, not Temporal's memory.
         await self._send(client, launch, LAUNCH, launch, f"launch/{uuid4()}")
-        return await asyncio.to_thread(self.desk.bulk, actor_id, bulk_id)
+        return await asyncio.to_thread(self.desk.bulk, launch.actor_id, launch.bulk_id)
 
     async def pause(self, actor_id: UUID, bulk_id: UUID, *, key: str | None = None) -> BulkView:
         """Start nothing more for now."""
@@ -128,28 +156,26 @@ class BulkService:
         return await self._decide("retry", BulkCommand(**await self._fields(actor_id, bulk_id, key)))
 
     async def _start_what_is_left(self, actor_id: UUID, bulk_id: UUID, key: str | None) -> BulkView:
-        def read() -> tuple[BulkChoice, Purpose, Sequence[UUID]]:
+        """Launch what an ended bulk left, chosen as it was: by whom, with which texts, how it was divided."""
+
+        def read() -> tuple[BulkChoice, Purpose, dict[str, UUID | None]]:
             with self.desk.database.read() as session:
                 bulk = bulks.row(session, bulk_id)
                 if bulk is None:
                     raise NotFound("bulk")
-                left = bulks.left_over(session, bulk)
-                choice = BulkChoice(
-                    from_id=bulk.from_id,
-                    to_ids=bulks.recipients_of(bulk),
-                    listed=tuple(
-                        Listed(line=line, record=str(record_id))
-                        for line, record_id in enumerate(left, start=1)
-                    ),
-                    include_confidential_records=bulk.include_confidential_records,
-                    options=bulks.options_of(bulk),
-                )
-                return choice, bulk.purpose, left
+                texts = {
+                    "basis_id": bulk.basis_id,
+                    "message_id": bulk.message_id,
+                    "reason_id": bulk.reason_id,
+                }
+                return bulks.choice_of_what_is_left(session, bulk), bulk.purpose, texts
 
-        choice, purpose, left = await asyncio.to_thread(patiently, read, self._patience)
-        if not left:
+        choice, purpose, texts = await asyncio.to_thread(patiently, read, self._patience)
+        if not choice.listed:
             raise Denied("BULK-4", "nothing_left")
-        return await self.start(actor_id, choice, purpose=purpose, key=key)
+        launch = await self._draft(actor_id, choice, purpose, key, (purpose, bulk_id))
+        client = await self._connect()
+        return await self._launch(client, choice, launch.model_copy(update={**texts, "retries": bulk_id}))
 
     async def stop(
         self,

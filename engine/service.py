@@ -118,7 +118,8 @@ class Service:
         if reason_id is not None and reason is not None:
             await self._write_text(actor_id, reason_id, TextKind.REASON, reason)
         request = judged.model_copy(update={"message_id": message_id})
-        await self._send(client, REQUEST, request, f"request/{request.transfer_id}", request)
+        # Each try asks anew what came of it: the row makes it one request, not Temporal's memory.
+        await self._send(client, REQUEST, request, f"request/{uuid4()}", request)
         return await self.show(actor_id, request.transfer_id)
 
     async def accept(

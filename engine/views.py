@@ -72,6 +72,34 @@ class MemberView(View):
         return f"{self.first_name} {self.last_name}"
 
 
+class VisitorView(View):
+    """Who is signed in at the console, as every page of theirs needs it."""
+
+    member: MemberView
+    organization: str
+    time_zone: str
+    #: How much needs them, up to ``MOST_NEEDS``.
+    needs: int
+
+
+class LinkView(View):
+    """Who a member is for the organization's issuer; nobody where it is not linked."""
+
+    member: MemberView
+    issuer: str | None
+    subject: str | None
+
+
+class PersonaView(View):
+    """A member who may be chosen where things are tried out."""
+
+    id: UUID
+    email: str
+    name: str
+    organization: str
+    roles: list[Role]
+
+
 class HeldView(View):
     """What a member still holds, in counts alone (ROLE-6)."""
 
@@ -294,6 +322,9 @@ class BulkPreviewView(View):
     options: Options
     include_confidential_records: bool
     reassign_open: bool
+    insist: bool
+    #: Whether each record would be handed over at once, without an answer (OVR-1).
+    impose: bool
     #: How many records would be asked for, and how many a rule stops.
     going: int
     blocked: int
@@ -573,6 +604,9 @@ class BulkView(View):
     purpose: Purpose | None
     options: Options | None
     include_confidential_records: bool
+    #: Whether what is open is reassigned (OVR-3), and whether each record is handed over without an answer.
+    reassign_open: bool
+    impose: bool
     started_at: datetime
     ended_at: datetime | None
     #: Why the engine paused it.

@@ -1,5 +1,6 @@
 """What every tier uses: a database of this version, in a file of its own, or on a server."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from engine.records.database import Database
 if TYPE_CHECKING:
     from tests.postgresql.places import Place
     from tests.postgresql.server import Server
+
+# A worker of pytest-xdist is told a width; what the commands print here is as wide as in a pipe.
+os.environ.pop("COLUMNS", None)
 
 #: For tests that run on both databases: SQLite in every run, PostgreSQL in `make test-all`.
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]

@@ -7,7 +7,7 @@ A rule that stops a decision is raised, and nothing of the transaction is kept.
 import json
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 import rfc8785
@@ -20,6 +20,9 @@ from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook, BulkStep, Bu
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import bulks, caseload, facts, locks
+from engine.records.caseload import Ahead
+from engine.records.database import Database
+from engine.records.races import LostRace
 from engine.records.tables.base import TextKind
 from engine.records.tables.bulks import Bulk
 from engine.rules import bulk as rules
@@ -33,10 +36,28 @@ from engine.states.choices import Role
 LOST_ROLE = "ROLE-5"
 
 
-def hold(session: Session, what: BulkLaunch | BulkCommand | BulkLook) -> None:
+def ahead(database: Database, what: BulkLaunch | BulkCommand | BulkLook) -> Ahead | None:
+    """
+    Plan a launch before the transaction that writes it: thousands of records are counted, and nobody waits.
+
+    ``None`` for anything else, and for a launch that has its answer already.
+    """
+    if not isinstance(what, BulkLaunch):
+        return None
+    with database.read() as session:
+        told = log.outcome_of(session, launch_command(what.bulk_id), BulkStep.LAUNCH)
+        if told is not None or bulks.row(session, what.bulk_id) is not None:
+            return None
+        actor = _launching(session, what)
+        return caseload.plan_ahead(session, actor, _choice(session, what), datetime.now(UTC))
+
+
+def hold(session: Session, what: BulkLaunch | BulkCommand | BulkLook, planned: Ahead | None = None) -> None:
     """Hold what a step depends on, in the one order of locks."""
     if isinstance(what, BulkLaunch):
-        locks.lock_members(session, what.actor_id, what.from_id, *what.to_ids)
+        # A file may name recipients whom the launch does not.
+        named = () if planned is None else (load.member_id for load in planned.plan.recipients)
+        locks.lock_members(session, what.actor_id, what.from_id, *what.to_ids, *named)
         locks.lock_policy(session, what.organization_id)
     elif isinstance(what, BulkCommand):
         locks.lock_members(session, what.actor_id)
@@ -46,18 +67,22 @@ def hold(session: Session, what: BulkLaunch | BulkCommand | BulkLook) -> None:
     locks.lock_bulk(session, what.bulk_id)
 
 
-def launch(session: Session, what: BulkLaunch, at: datetime) -> None:
+def launch(session: Session, what: BulkLaunch, at: datetime, planned: Ahead | None) -> None:
     """Fix the caseload, with what becomes of each record; the same launch again changes nothing (MOVE-3)."""
     if _same_launch_exists(session, what):
         return
-    actor = facts.member(session, what.actor_id)
-    if actor is None or actor.organization_id != what.organization_id or not actor.active:
-        raise NotFound("member")
+    actor = _launching(session, what)
     role = check_coordinator(actor)
-    plan = caseload.plan_bulk(session, actor, _choice(session, what), at)
+    if planned is None or not planned.holds(session):
+        raise LostRace
+    plan = planned.plan
+    if what.basis_id is None and any(line.blocked == "ELIG-8" for line in plan.lines):
+        # It is missing from the launch, not from one record; a preview does not ask for it.
+        raise Denied("ELIG-8")
     rules.check(plan, what.fingerprint)
-    check_text(session, what.basis_id, actor, TextKind.BASIS)
-    check_text(session, what.message_id, actor, TextKind.MESSAGE)
+    if (what.impose or what.reassign_open) and what.reason_id is None:
+        raise Denied("ST-2")
+    _check_texts(session, what, actor)
     bulks.add(session, _values(what, plan, at), plan.lines)
     started = log.Entry(
         organization_id=what.organization_id,
@@ -112,7 +137,7 @@ def retry(session: Session, what: BulkCommand, at: datetime) -> None:
     homeless = {item.record_id for item in items if item.to_id is None}
     found = _recipients(session, actor, bulk, at) if homeless else {}
     again = [item for item in items if item.to_id is not None or item.record_id in found]
-    bulks.try_again(session, again, {record: to for record, to in found.items() if record in homeless})
+    bulks.try_again(session, bulk, again, {record: to for record, to in found.items() if record in homeless})
     log.append(session, replace(entry, counts=_numbers(records=len(again))))
 
 
@@ -122,6 +147,9 @@ def _recipients(session: Session, actor: MemberFacts, bulk: Bulk, at: datetime) 
         from_id=bulk.from_id,
         to_ids=bulks.recipients_of(bulk),
         include_confidential_records=bulk.include_confidential_records,
+        reassign_open=bulk.reassign_open,
+        insist=bulk.insist,
+        impose=bulk.impose,
         options=bulks.options_of(bulk),
         has_basis=bulk.basis_id is not None,
     )
@@ -140,6 +168,21 @@ def watch(session: Session, what: BulkLook, at: datetime) -> None:
     lines = _finished(session, what.bulk_id, at) if leading else [_paused(session, bulk, at)]
     if lines:
         log.append(session, *lines)
+
+
+def pause_led_by(session: Session, member_id: UUID, at: datetime) -> list[log.Entry]:
+    """
+    Pause what somebody leads who has just lost the role, in that transaction, and give its lines (ROLE-5).
+
+    The workflow is not asked: it looks at the rows before each record.
+    """
+    lines = []
+    for bulk_id in sorted(bulks.running_led_by(session, member_id)):
+        locks.lock_bulk(session, bulk_id)
+        bulk = bulks.row(session, bulk_id)
+        if bulk is not None and bulk.state is BulkState.RUNNING and bulk.led_by_id == member_id:
+            lines.append(_paused(session, bulk, at))
+    return lines
 
 
 def leads(session: Session, bulk: Bulk) -> bool:
@@ -224,13 +267,38 @@ def _commanded(
     return actor, bulk, entry
 
 
+def _launching(session: Session, what: BulkLaunch) -> MemberFacts:
+    actor = facts.member(session, what.actor_id)
+    if actor is None or actor.organization_id != what.organization_id or not actor.active:
+        raise NotFound("member")
+    return actor
+
+
+def _check_texts(session: Session, what: BulkLaunch, actor: MemberFacts) -> None:
+    """Make sure that the texts are the actor's own, or those of the bulk whose leftovers this one takes."""
+    earlier = None if what.retries is None else bulks.row(session, what.retries)
+    known = earlier is not None and earlier.organization_id == actor.organization_id
+    kept = (earlier.basis_id, earlier.message_id, earlier.reason_id) if earlier is not None and known else ()
+    for text_id, kind in (
+        (what.basis_id, TextKind.BASIS),
+        (what.message_id, TextKind.MESSAGE),
+        (what.reason_id, TextKind.REASON),
+    ):
+        if text_id not in kept:
+            check_text(session, text_id, actor, kind)
+
+
 def _same_launch_exists(session: Session, what: BulkLaunch) -> bool:
     bulk = bulks.row(session, what.bulk_id)
     if bulk is None:
         return False
     said = (what.organization_id, what.actor_id, what.from_id, what.list_id, what.options)
     was = (bulk.organization_id, bulk.started_by_id, bulk.from_id, bulk.list_id, bulks.options_of(bulk))
-    if said != was:
+    how = (what.include_confidential_records, what.reassign_open, what.insist, what.impose)
+    if said != was or how != (
+        *(bulk.include_confidential_records, bulk.reassign_open),
+        *(bulk.insist, bulk.impose),
+    ):
         raise Denied("MOVE-3", "other_request")
     return True
 
@@ -248,6 +316,8 @@ def _choice(session: Session, what: BulkLaunch) -> BulkChoice:
         listed=listed,
         include_confidential_records=what.include_confidential_records,
         reassign_open=what.reassign_open,
+        insist=what.insist,
+        impose=what.impose,
         options=what.options,
         has_basis=what.basis_id is not None,
     )
@@ -268,6 +338,9 @@ def _values(what: BulkLaunch, plan: BulkPlan, at: datetime) -> dict[str, object]
         "keep_copy": what.options.keep_copy,
         "include_confidential_records": what.include_confidential_records,
         "reassign_open": what.reassign_open,
+        "insist": what.insist,
+        "impose": what.impose,
+        "reason_id": what.reason_id,
         "basis_id": what.basis_id,
         "message_id": what.message_id,
         "list_id": what.list_id,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -33,7 +33,15 @@ from engine.messages.bulk import (
     BulkStep,
 )
 from engine.messages.bulk_answer import ANSWER_WAKE, answer_workflow_id
-from engine.messages.transfer import REQUEST, Cancel, Failure, StepInput, TransferRequest
+from engine.messages.transfer import (
+    REQUEST,
+    Cancel,
+    Failure,
+    Impose,
+    Reassign,
+    StepInput,
+    TransferRequest,
+)
 from engine.records import bulk_answers, bulks
 from engine.records.bulks import Waiting
 from engine.records.database import Database
@@ -85,13 +93,16 @@ class BulkPages:
 
         async def one(item: Waiting) -> None:
             nonlocal asked, troubled, stopped
-            request = None if stopped else await self._read(lambda s: _request_of(s, page.bulk_id, item))
-            if request is None:
+            wanted = None if stopped else await self._read(lambda s: _wanted(s, page.bulk_id, item))
+            if wanted is None:
                 stopped = True
                 return
             killpoints.reach(BULK_PAGE, When.INSIDE)
             try:
-                await self._ask(client, request)
+                if isinstance(wanted, TransferRequest):
+                    await self._ask(client, wanted)
+                else:
+                    await self._step_in(client, wanted)
             except Exception as error:  # noqa: BLE001 - whatever stops one record stops no other
                 troubled += await self._not_asked(page.bulk_id, item, error)
             else:
@@ -115,15 +126,30 @@ class BulkPages:
             client,
             REQUEST,
             request,
-            update_id=f"request/{request.transfer_id}",
+            # Each try asks anew what came of it: one that was told of trouble is not told so for ever.
+            update_id=f"request/{uuid4()}",
             start=request,
+            task_queue=self._task_queue,
+            patience=_EACH,
+        )
+
+    async def _step_in(self, client: Client, command: Reassign | Impose) -> None:
+        """Reassign or impose what is open, as a coordinator does by hand (OVR-3)."""
+        start = await self._read(lambda session: sweep.request_of(session, command.transfer_id))
+        await commands.send(
+            client,
+            "impose" if isinstance(command, Impose) else "reassign",
+            command,
+            update_id=str(command.command_id),
+            start=start,
             task_queue=self._task_queue,
             patience=_EACH,
         )
 
     async def _not_asked(self, bulk_id: UUID, item: Waiting, error: Exception) -> int:
         """Say on the item why there is no transfer: a rule, or trouble, which is counted."""
-        denied = error.key if isinstance(error, EngineError) and not isinstance(error, Unavailable) else None
+        told = isinstance(error, EngineError) and not isinstance(error, Unavailable)
+        denied = error.key if told and isinstance(error, EngineError) and error.code != "ST-5" else None
         name = error.key if isinstance(error, EngineError) else type(error).__name__
         if denied is None:
             logger.warning("bulk.troubled", extra={"bulk_id": str(bulk_id), "code": name})
@@ -207,11 +233,23 @@ class BulkPages:
         await asyncio.to_thread(racing, run)
 
 
-def _request_of(session: Session, bulk_id: UUID, item: Waiting) -> TransferRequest | None:
-    """Make the request of an item; ``None`` where its bulk asks for nothing now."""
+def _wanted(session: Session, bulk_id: UUID, item: Waiting) -> TransferRequest | Reassign | Impose | None:
+    """Make the request of an item, or the command that reassigns; ``None`` where nothing is asked for now."""
     bulk = bulks.row(session, bulk_id)
     if bulk is None or bulk.state is not BulkState.RUNNING or not bulk_decisions.leads(session, bulk):
         return None
+    if item.reassigns is not None:
+        assert bulk.reason_id is not None  # noqa: S101 - no such launch without one (ST-2)
+        return (Impose if bulk.impose else Reassign)(
+            transfer_id=item.reassigns,
+            command_id=item.transfer_id,
+            actor_id=bulk.led_by_id,
+            to_id=item.to_id,
+            reason_id=bulk.reason_id,
+            basis_id=bulk.basis_id,
+            insist=bulk.insist,
+            bulk_id=bulk_id,
+        )
     return TransferRequest(
         transfer_id=item.transfer_id,
         organization_id=bulk.organization_id,
@@ -223,4 +261,7 @@ def _request_of(session: Session, bulk_id: UUID, item: Waiting) -> TransferReque
         basis_id=bulk.basis_id,
         message_id=bulk.message_id,
         bulk_id=bulk_id,
+        insist=bulk.insist,
+        reason_id=bulk.reason_id if bulk.impose else None,
+        impose=bulk.impose,
     )

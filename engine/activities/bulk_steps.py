@@ -26,6 +26,7 @@ from engine.messages.bulk import (
 )
 from engine.messages.transfer import Failure, StepInput
 from engine.records import bulks, facts
+from engine.records.caseload import Ahead
 from engine.records.database import Database
 from engine.records.races import racing
 from engine.records.tables.proof import Event
@@ -34,7 +35,8 @@ from engine.states.choices import Role
 logger = logging.getLogger(__name__)
 
 What = BulkLaunch | BulkCommand | BulkLook
-Decision = Callable[[Session, Any, datetime], None]
+#: What is decided, at which instant, and for a launch on which plan.
+Decision = Callable[[Session, Any, datetime, Ahead | None], None]
 
 
 class BulkSteps:
@@ -51,27 +53,27 @@ class BulkSteps:
     @activity.defn(name=BulkStep.PAUSE, no_thread_cancel_exception=True)
     def pause(self, step: StepInput[BulkCommand]) -> BulkResult:
         """Start nothing more for now."""
-        return self._run(BulkStep.PAUSE, decisions.pause, step)
+        return self._run(BulkStep.PAUSE, _unplanned(decisions.pause), step)
 
     @activity.defn(name=BulkStep.RESUME, no_thread_cancel_exception=True)
     def resume(self, step: StepInput[BulkCommand]) -> BulkResult:
         """Go on, led by whoever resumes."""
-        return self._run(BulkStep.RESUME, decisions.resume, step)
+        return self._run(BulkStep.RESUME, _unplanned(decisions.resume), step)
 
     @activity.defn(name=BulkStep.STOP, no_thread_cancel_exception=True)
     def stop(self, step: StepInput[BulkStop]) -> BulkResult:
         """Start nothing more for good."""
-        return self._run(BulkStep.STOP, decisions.stop, step)
+        return self._run(BulkStep.STOP, _unplanned(decisions.stop), step)
 
     @activity.defn(name=BulkStep.RETRY, no_thread_cancel_exception=True)
     def retry(self, step: StepInput[BulkCommand]) -> BulkResult:
         """Ask again for what failed or was blocked."""
-        return self._run(BulkStep.RETRY, decisions.retry, step)
+        return self._run(BulkStep.RETRY, _unplanned(decisions.retry), step)
 
     @activity.defn(name=BulkStep.WATCH, no_thread_cancel_exception=True)
     def watch(self, step: StepInput[BulkLook]) -> BulkResult:
         """Count, and finish what is settled."""
-        return self._run(BulkStep.WATCH, decisions.watch, step)
+        return self._run(BulkStep.WATCH, _unplanned(decisions.watch), step)
 
     @property
     def all(self) -> list[Callable[..., Any]]:
@@ -102,13 +104,14 @@ class BulkSteps:
         return racing(lambda: self._deny(step, given, told, at))
 
     def _once(self, step: BulkStep, decide: Decision, given: StepInput[Any], at: datetime) -> BulkResult:
+        planned = decisions.ahead(self._database, given.what)
         with self._database.write() as session:
-            decisions.hold(session, given.what)
+            decisions.hold(session, given.what, planned)
             # After the wait for the locks: instants stand in the order in which things happened.
             at = max(at, datetime.now(UTC))
             earlier = _earlier_line(session, step, given.what)
             if earlier is None:
-                decide(session, given.what, at)
+                decide(session, given.what, at, planned)
             result = result_of(session, given.what.bulk_id, None if earlier is None else earlier.rule)
             killpoints.reach(step, When.INSIDE)
             return result
@@ -122,6 +125,10 @@ class BulkSteps:
             if not isinstance(what, BulkLook):
                 _write_denial(session, step, what, denial, given.at, at)
             return result_of(session, what.bulk_id, denial.key)
+
+
+def _unplanned(decide: Callable[[Session, Any, datetime], None]) -> Decision:
+    return lambda session, what, at, _planned: decide(session, what, at)
 
 
 def result_of(session: Session, bulk_id: UUID, denied: str | None) -> BulkResult:

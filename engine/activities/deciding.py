@@ -44,6 +44,8 @@ def hold(session: Session, what: TransferRequest | Command | Wake) -> None:
     A quick look before a step holds nothing. Raises ``LostRace`` where somebody changed meanwhile who is
     concerned: the step is to be run again.
     """
+    if locks.is_sqlite(session):
+        return  # the writer is alone
     if isinstance(what, TransferRequest):
         _hold_request(session, what)
         return
@@ -54,6 +56,8 @@ def hold(session: Session, what: TransferRequest | Command | Wake) -> None:
         return
     locks.lock_members(session, *_acting(what), seen.from_id, seen.to_id, seen.asked_by_id)
     locks.lock_policy(session, seen.organization_id)
+    if isinstance(what, Reassign | Impose) and what.bulk_id is not None:
+        locks.lock_bulk(session, what.bulk_id, alone=False)
     locks.lock_record(session, seen.record_id)
     locks.lock_transfer(session, seen.id)
     now = facts.transfer(session, what.transfer_id)

@@ -13,7 +13,7 @@ from engine.errors import Denied, EngineError, NotFound
 from engine.messages.transfer import Command, Step, TransferRequest, Wake
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
-from engine.records import facts
+from engine.records import facts, transfers
 from engine.records.tables.proof import Event
 from engine.rules import transfers as rules
 from engine.states.choices import Role
@@ -103,16 +103,25 @@ def _request(
     new_owner = facts.member(session, request.to_id)
     known = new_owner is not None and new_owner.organization_id == actor.organization_id
     role, state = min(actor.roles, default=Role.PRACTITIONER), None
+    seen = facts.transfer(session, request.transfer_id)
+    kept = opening.is_kept(session, request)
+    if seen is not None and kept:
+        # What was to be imposed and could not be handed over; now a rule stops it (ST-5, ST-T/reject).
+        state = advance(TransferState.REQUESTED, TransferTrigger.REJECT, Facts(rules_pass=False))
+        transfers.change(session, seen, state=state, failed_rule=denial.key, stuck_cause=None)
+        role = seen.asked_role
     # By nobody who may ask, or to nobody, there is no transfer to speak of: only the attempt.
     with suppress(Denied, NotFound):
-        confidential = in_bulk.check(session, request)
-        if record is not None:
+        bulk = None if kept else in_bulk.check(session, request)
+        confidential = bulk is not None and bulk.include_confidential_records
+        if record is not None and not kept:
             role = rules.asking_role(actor, record, confidential_in_bulk=confidential)
-        if record is not None and known and row and facts.transfer(session, request.transfer_id) is None:
+        if record is not None and known and row and seen is None:
             state = advance(TransferState.REQUESTED, TransferTrigger.REJECT, Facts(rules_pass=False))
             opening.add_row(session, request, record, role, state, at, failed_rule=denial.key)
-            cause = outbox.Cause(actor.organization_id, request.transfer_id, command_id, at)
-            outbox.tell(session, NoticeKind.FAILED, [actor.id], cause, but=None)
+    if state is not None:
+        cause = outbox.Cause(actor.organization_id, request.transfer_id, command_id, at)
+        outbox.tell(session, NoticeKind.FAILED, [actor.id], cause, but=None)
     entry = opening.request_entry(request, actor, role, at, state=state, rule=denial.key)
     log.append(session, replace(entry, command_id=command_id))
 

@@ -5,11 +5,11 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from engine.activities import in_bulk
+from engine.activities import in_bulk, stepping_in
 from engine.activities.deciding import check_text
 from engine.audit import log
 from engine.errors import Denied, NotFound
-from engine.messages.transfer import Step, TransferRequest
+from engine.messages.transfer import Impose, Step, TransferRequest
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
 from engine.records import facts, transfers
@@ -17,6 +17,7 @@ from engine.records.tables.base import TextKind
 from engine.rules import transfers as rules
 from engine.rules.deadline import respond_by
 from engine.rules.facts import MemberFacts, RecordFacts
+from engine.rules.stepping_in import check_imposable
 from engine.states.choices import Role
 from engine.states.transfer import Facts, TransferState, TransferTrigger, advance
 
@@ -30,8 +31,10 @@ def judge_request(session: Session, request: TransferRequest) -> tuple[MemberFac
     """Ask every rule about a request; ``None`` where this very request has a row already (MOVE-3)."""
     if same_request_exists(session, request):
         return None
-    confidential_in_bulk = in_bulk.check(session, request)
+    bulk = in_bulk.check(session, request)
     actor, record, new_owner = parties(session, request)
+    if bulk is not None and record.owner_id != bulk.from_id:
+        raise Denied("BULK-3", "not_held")
     policy = facts.policy(session, record.organization_id)
     receives = _receives(request, record)
     others = not receives or facts.others_could(
@@ -46,16 +49,24 @@ def judge_request(session: Session, request: TransferRequest) -> tuple[MemberFac
         has_basis=request.basis_id is not None,
         insist=request.insist,
         others=others,
-        confidential_in_bulk=confidential_in_bulk,
+        confidential_in_bulk=bulk is not None and bulk.include_confidential_records,
     )
-    if receives and request.reason_id is None:
+    if (receives or request.impose) and request.reason_id is None:
         raise Denied("ST-2")
+    if request.impose:
+        check_imposable(record)
     return actor, record, role
 
 
 def open_transfer(session: Session, request: TransferRequest, at: datetime) -> None:
     """Write the transfer's row and freeze the record; a row that is there already is left alone (MOVE-3)."""
     judged = judge_request(session, request)
+    if request.impose:
+        if judged is not None:
+            _keep(session, request, judged, at)
+        if is_kept(session, request):
+            stepping_in.impose_at_once(session, _imposition(request), at)
+        return
     if judged is None:
         # A workflow that begins from its row has kept no decision: whatever was stuck is not tried any more.
         transfers.mark_stuck(session, request.transfer_id, None)
@@ -66,7 +77,7 @@ def open_transfer(session: Session, request: TransferRequest, at: datetime) -> N
         # A bulk's are those of its launch, whoever leads it since.
         check_text(session, request.basis_id, actor, TextKind.BASIS)
         check_text(session, request.message_id, actor, TextKind.MESSAGE)
-    check_text(session, request.reason_id, actor, TextKind.REASON)
+        check_text(session, request.reason_id, actor, TextKind.REASON)
     state = advance(TransferState.REQUESTED, TransferTrigger.OPEN, Facts(rules_pass=True))
     add_row(session, request, record, role, state, at)
     outbox.tell(
@@ -83,6 +94,40 @@ def open_transfer(session: Session, request: TransferRequest, at: datetime) -> N
         )
         outbox.tell(session, NoticeKind.COORDINATOR_RECEIVES, told, cause, but=actor.id)
     log.append(session, request_entry(request, actor, role, at, state=state))
+
+
+def keep(session: Session, request: TransferRequest, at: datetime) -> None:
+    """Write what is to be imposed and cannot be handed over yet, so that it can be seen and undone (ST-5)."""
+    judged = judge_request(session, request)
+    if judged is not None:
+        _keep(session, request, judged, at)
+
+
+def _keep(
+    session: Session, request: TransferRequest, judged: tuple[MemberFacts, RecordFacts, Role], at: datetime
+) -> None:
+    """Write a request of which nobody is asked: it is imposed, in this transaction or a later one."""
+    actor, record, role = judged
+    add_row(session, request, record, role, TransferState.REQUESTED, at)
+    log.append(session, request_entry(request, actor, role, at, state=None))
+
+
+def is_kept(session: Session, request: TransferRequest) -> bool:
+    """Say whether a request is written and waits to be imposed."""
+    row = facts.transfer(session, request.transfer_id)
+    return request.impose and row is not None and row.state is TransferState.REQUESTED
+
+
+def _imposition(request: TransferRequest) -> Impose:
+    assert request.reason_id is not None  # noqa: S101 - judged
+    return Impose(
+        transfer_id=request.transfer_id,
+        command_id=uuid5(request.transfer_id, "impose"),
+        actor_id=request.actor_id,
+        os_uid=request.os_uid,
+        reason_id=request.reason_id,
+        insist=request.insist,
+    )
 
 
 def _receives(request: TransferRequest, record: RecordFacts) -> bool:

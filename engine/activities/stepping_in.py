@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from engine.activities import accepting
+from engine.activities import accepting, in_bulk
 from engine.activities.deciding import (
     Judged,
     actor_and_transfer,
@@ -16,11 +16,11 @@ from engine.activities.deciding import (
     entry_of,
 )
 from engine.audit import log
-from engine.errors import NotFound
+from engine.errors import Denied, NotFound
 from engine.messages.transfer import Impose, Reassign, Step
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
-from engine.records import facts, transfers
+from engine.records import bulks, facts, transfers
 from engine.records.tables.base import TextKind
 from engine.rules import stepping_in as rules
 from engine.rules.content import plan
@@ -51,7 +51,13 @@ def judge_reassign(session: Session, command: Reassign) -> SteppingIn | None:
     """Ask every rule about a reassignment; ``None`` where this person has asked them already (MOVE-3)."""
     actor, transfer = actor_and_transfer(session, command)
     rules.check_coordinator(actor, transfer, "ST-T/reassign")
-    if rules.same_reassignment(actor.id, transfer, command.to_id):
+    same = rules.same_reassignment(actor.id, transfer, command.to_id)
+    if command.bulk_id is not None:
+        in_bulk.check_step(session, command, transfer)
+        if same:
+            # What somebody did by hand meanwhile is not this bulk's.
+            raise Denied("ST-T/reassign", "already_asked")
+    if same:
         return None
     return _judge(session, command, actor, transfer, TransferTrigger.REASSIGN)
 
@@ -60,7 +66,9 @@ def judge_impose(session: Session, command: Impose) -> SteppingIn | None:
     """Ask every rule about an imposition; ``None`` where this person has imposed it already (MOVE-3)."""
     actor, transfer = actor_and_transfer(session, command)
     rules.check_coordinator(actor, transfer, "ST-T/impose")
-    if rules.same_imposition(actor.id, transfer, command.to_id):
+    if command.bulk_id is not None:
+        in_bulk.check_step(session, command, transfer)
+    elif rules.same_imposition(actor.id, transfer, command.to_id):
         return None
     return _judge(session, command, actor, transfer, TransferTrigger.IMPOSE)
 
@@ -71,8 +79,14 @@ def _judge(
     actor: MemberFacts,
     transfer: TransferFacts,
     trigger: TransferTrigger,
+    *,
+    in_a_bulk: bool = False,
 ) -> SteppingIn:
+    in_a_bulk = in_a_bulk or command.bulk_id is not None
     policy = facts.policy(session, transfer.organization_id)
+    if in_a_bulk:
+        # What policy may allow where nobody else could is for single transfers (ELIG-9).
+        policy = replace(policy, coordinator_may_receive=False)
     via = transfer.state
     if via in _BEFORE:
         via = advance(via, TransferTrigger.OVERRIDE, Facts())
@@ -98,8 +112,10 @@ def _judge(
         insist=command.insist,
     )
     receives = _receives(session, actor, transfer, record, new_owner, policy, options)
-    check_text(session, command.reason_id, actor, TextKind.REASON)
-    check_text(session, command.basis_id, actor, TextKind.BASIS)
+    if not in_a_bulk:
+        # A bulk's texts are those of its launch, whoever leads it since.
+        check_text(session, command.reason_id, actor, TextKind.REASON)
+        check_text(session, command.basis_id, actor, TextKind.BASIS)
     return SteppingIn(
         actor=actor,
         transfer=transfer,
@@ -155,6 +171,7 @@ def reassign(session: Session, command: Reassign, at: datetime) -> None:
         decided_at=None,
         stuck_cause=None,
     )
+    _take_over(session, command, at)
     cause = cause_of(transfer, command, at)
     outbox.tell(session, NoticeKind.ASKED, [to_id], cause, but=judged.actor.id)
     others = [transfer.from_id, transfer.asked_by_id]
@@ -169,8 +186,25 @@ def reassign(session: Session, command: Reassign, at: datetime) -> None:
 def impose(session: Session, command: Impose, at: datetime) -> None:
     """Hand the record over in the new owner's place, and say so wherever it shows (OVR-1, MOVE-2)."""
     judged = judge_impose(session, command)
-    if judged is None:
-        return
+    if judged is not None:
+        _impose(session, command, judged, at)
+        _take_over(session, command, at)
+
+
+def impose_at_once(session: Session, command: Impose, at: datetime) -> None:
+    """Hand over what a bulk asked for and imposes: nobody is asked, and nothing is waited for (OVR-1)."""
+    actor, transfer = actor_and_transfer(session, command)
+    rules.check_coordinator(actor, transfer, "ST-T/impose")
+    judged = _judge(session, command, actor, transfer, TransferTrigger.IMPOSE, in_a_bulk=True)
+    _impose(session, command, judged, at)
+
+
+def _take_over(session: Session, command: Reassign | Impose, at: datetime) -> None:
+    if command.bulk_id is not None:
+        bulks.take_over(session, command.bulk_id, command.command_id, command.transfer_id, at)
+
+
+def _impose(session: Session, command: Impose, judged: SteppingIn, at: datetime) -> None:
     transfer, to_id = judged.transfer, judged.new_owner.id
     changes = {
         "state": judged.state,

@@ -36,7 +36,7 @@ from engine.messages.transfer import (
     TransferRequest,
     Wake,
 )
-from engine.records import facts, transfers
+from engine.records import bulks, facts, transfers
 from engine.records.database import Database
 from engine.records.races import racing
 from engine.records.tables.base import StuckCause
@@ -134,12 +134,12 @@ class Steps:
             raise ApplicationError(outage.key, type=Failure.UNAVAILABLE) from None
         except Stuck as stuck:
             cause = StuckCause(stuck.variant or "")
-            racing(lambda: self._alarm(step, given, cause, at))
+            self._alarm(step, given, cause, at)
             raise ApplicationError(stuck.key, type=Failure.STUCK) from None
         except Exception as error:
             # Its text may quote what it met: the type is all that may leave this process.
             logger.exception("step.failed", extra={"step": step, "transfer_id": str(given.what.transfer_id)})
-            racing(lambda: self._alarm(step, given, StuckCause.UNEXPECTED_ERROR, at))
+            self._alarm(step, given, StuckCause.UNEXPECTED_ERROR, at)
             raise ApplicationError(type(error).__name__, type=Failure.UNEXPECTED) from None
         killpoints.reach(step, When.AFTER)
         if result.state is TransferState.ACCEPTED:
@@ -200,11 +200,21 @@ class Steps:
             return result_of(session, step, given, denial.key)
 
     def _alarm(self, step: Step, given: StepInput[Any], cause: StuckCause, at: datetime) -> None:
+        try:
+            racing(lambda: self._show_stuck(step, given, cause, at))
+        except Exception:
+            # What made the step fail may well stop this too; its text must not leave this process.
+            logger.exception("step.failed", extra={"step": step, "transfer_id": str(given.what.transfer_id)})
+
+    def _show_stuck(self, step: Step, given: StepInput[Any], cause: StuckCause, at: datetime) -> None:
         """Show on the row why a hand-over cannot succeed, and tell the operator, once (ST-5)."""
-        if step not in {Step.ACCEPT, Step.IMPOSE}:
+        imposes = step is Step.OPEN and given.what.impose
+        if step not in {Step.ACCEPT, Step.IMPOSE} and not imposes:
             return
         with self._database.write() as session:
             deciding.hold(session, given.what)
+            if imposes:
+                opening.keep(session, given.what, at)
             transfer = facts.transfer(session, given.what.transfer_id)
             if transfer is None or not transfers.mark_stuck(session, transfer.id, cause):
                 return
@@ -246,11 +256,17 @@ def result_of(session: Session, step: Step, given: StepInput[Any], denied: str |
         record_id=row.record_id,
         from_id=row.from_id,
         to_id=row.to_id,
-        bulk_id=row.bulk_id,
+        bulk_id=_bulk_of(session, row),
         respond_by=row.respond_by if pending else None,
         next_reminder_at=_next_reminder(session, row),
         stuck=row.stuck_cause,
     )
+
+
+def _bulk_of(session: Session, row: Transfer) -> UUID | None:
+    """Give the bulk that asked for a transfer, or that reassigned it since."""
+    taken_over = row.reassigned_by_id is not None or (row.imposed and row.bulk_id is None)
+    return (bulks.taken_over_by(session, row.id) if taken_over else None) or row.bulk_id
 
 
 def _is_kept(session: Session, step: Step, command: Command, transfer: TransferFacts) -> bool:

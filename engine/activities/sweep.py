@@ -215,8 +215,11 @@ def launch_of(session: Session, bulk_id: UUID) -> BulkLaunch | None:
         options=bulks.options_of(bulk),
         include_confidential_records=bulk.include_confidential_records,
         reassign_open=bulk.reassign_open,
+        insist=bulk.insist,
+        impose=bulk.impose,
         basis_id=bulk.basis_id,
         message_id=bulk.message_id,
+        reason_id=bulk.reason_id,
     )
 
 
@@ -250,6 +253,9 @@ def request_of(session: Session, transfer_id: UUID) -> TransferRequest:
     """Rebuild a workflow's input from the row; its first step finds the row and goes on from there."""
     row = transfers.row(session, transfer_id)
     to_id, basis_id = transfers.first_asked(session, row)
+    # Only of what is written and waits to be imposed does it matter that its bulk imposes.
+    waits = row.state is TransferState.REQUESTED and row.bulk_id is not None
+    bulk = bulks.row(session, row.bulk_id) if waits and row.bulk_id is not None else None
     return TransferRequest(
         transfer_id=row.id,
         organization_id=row.organization_id,
@@ -261,6 +267,9 @@ def request_of(session: Session, transfer_id: UUID) -> TransferRequest:
         basis_id=basis_id,
         message_id=row.message_id,
         bulk_id=row.bulk_id,
+        insist=bulk is not None and bulk.insist,
+        reason_id=None if bulk is None else bulk.reason_id,
+        impose=bulk is not None and bulk.impose,
     )
 
 
@@ -276,5 +285,6 @@ def _sign_waiting(database: Database, signer: Signer | None) -> Signed:
 
 
 def _sweep_texts(database: Database) -> int:
+    before = datetime.now(UTC) - _TEXT_KEPT
     with database.write() as session:
-        return transfers.sweep_texts(session, datetime.now(UTC) - _TEXT_KEPT)
+        return transfers.sweep_texts(session, before) + bulks.sweep_lists(session, before)

@@ -32,7 +32,7 @@ from engine.cli import (
 )
 from engine.cli.context import Call, write
 from engine.cli.options import group
-from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable
+from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable, Unidentified
 
 #: What a shell sees. A command that was not decided (3) may be sent again as it was.
 DONE: Final = 0
@@ -123,7 +123,7 @@ def build() -> typer.Typer:
 def exit_code(error: EngineError) -> int:
     """Say what a shell sees of an error."""
     match error:
-        case Denied() | NotFound() | Stuck():
+        case Denied() | NotFound() | Stuck() | Unidentified():
             return DENIED
         case BadInput():
             return MISUSED

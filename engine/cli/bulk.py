@@ -17,6 +17,7 @@ SplitBy = Annotated[str | None, typer.Option("--split", metavar="even|FILE")]
 Only = Annotated[Path | None, typer.Option("--only", metavar="FILE")]
 Confidential = Annotated[bool, typer.Option("--include-confidential-records")]
 Reassign = Annotated[bool, typer.Option("--reassign-open")]
+Imposes = Annotated[bool, typer.Option("--impose")]
 AsCsv = Annotated[bool, typer.Option("--csv")]
 _EVENLY = "even"
 
@@ -33,6 +34,7 @@ def preview(
     include_confidential_records: Confidential = False,
     reassign_open: Reassign = False,
     insist: Insist = False,
+    impose: Imposes = False,
     include_confidential: IncludeConfidential = None,
     raw_data: RawData = None,
     no_copy: NoCopy = None,
@@ -48,17 +50,23 @@ def preview(
             actor_id,
             from_id,
             to_ids,
-            only_file=read_file(only),
-            split_file=None if split in {None, _EVENLY} else read_file(Path(split or "")),
+            **files(only, split),
             include_confidential_records=include_confidential_records,
             reassign_open=reassign_open,
             insist=insist,
+            impose=impose,
             options=options(include_confidential, raw_data, no_copy),
         )
     if as_csv and not call.as_json:
         write(bulk_page.as_csv(shown).rstrip("\n"))
         return
     call.answer(shown, lambda page: bulk_page.show(page, shown))
+
+
+def files(only: Path | None, split: str | None) -> dict[str, bytes | None]:
+    """Read the files that say what goes, and to whom. Raises ``BadInput``."""
+    by_file = None if split in {None, _EVENLY} else Path(split or "")
+    return {"only_file": read_file(only), "split_file": read_file(by_file)}
 
 
 def read_file(file: Path | None) -> bytes | None:

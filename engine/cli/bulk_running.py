@@ -12,19 +12,24 @@ import typer
 from engine.cli.bulk import (
     Confidential,
     From,
+    Imposes,
     Only,
+    Reassign,
     Recipients,
     SplitBy,
     app,
+    files,
     read_file,
 )
 from engine.cli.context import Call, identifier, typed, write
 from engine.cli.options import (
     As,
     Basis,
+    BasisForAnybody,
     BasisOn,
     BasisText,
     IncludeConfidential,
+    Insist,
     Key,
     MaybeReason,
     Message,
@@ -34,9 +39,9 @@ from engine.cli.options import (
     Reason,
     command,
     options,
+    stated_basis,
 )
 from engine.errors import BadInput, NotFound
-from engine.states import choices
 
 if TYPE_CHECKING:
     from engine.cli.output import Page
@@ -53,7 +58,6 @@ CancelOpen = Annotated[bool, typer.Option("--cancel-open")]
 Except = Annotated[Path | None, typer.Option("--except", metavar="FILE")]
 Stands = Annotated[str | None, typer.Option("--stands", metavar="WHERE")]
 AsCsv = Annotated[bool, typer.Option("--csv")]
-_EVENLY: Final = "even"
 _LOOK_EVERY: Final = 1.0
 _LOOK_SOON: Final = 0.2
 #: How long somebody is shown how their answer is carried out; it goes on without them.
@@ -71,6 +75,10 @@ def start(
     split: SplitBy = None,
     only: Only = None,
     include_confidential_records: Confidential = False,
+    reassign_open: Reassign = False,
+    insist: Insist = False,
+    impose: Imposes = False,
+    reason: MaybeReason = None,
     include_confidential: IncludeConfidential = None,
     raw_data: RawData = None,
     no_copy: NoCopy = None,
@@ -78,48 +86,60 @@ def start(
     basis: Basis = None,
     basis_text: BasisText = None,
     basis_on: BasisOn = None,
+    basis_for_anybody: BasisForAnybody = False,
     fingerprint: Fingerprint = None,
     yes: Yes = False,
     key: Key = None,
 ) -> None:
     """Launch the transfer of a caseload; the number of records is typed to confirm."""
-    from engine.cli import bulk_running_page as pages
-
-    if (basis is None) != (basis_text is None) or (basis_on is not None and basis is None):
-        raise BadInput("basis")
+    stated = stated_basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
     actor_id = call.actor(actor)
     source_id = call.colleague(actor_id, source)
     to_ids = [call.colleague(actor_id, address) for address in to or ()]
     chosen: dict[str, Any] = {
-        "only_file": read_file(only),
-        "split_file": None if split in {None, _EVENLY} else read_file(Path(split or "")),
+        **files(only, split),
         "include_confidential_records": include_confidential_records,
+        "reassign_open": reassign_open,
+        "insist": insist,
+        "impose": impose,
         "options": options(include_confidential, raw_data, no_copy),
     }
     if not yes:
-        seen = call.desk.bulk_preview(actor_id, source_id, to_ids, **chosen)
-        # What is confirmed is what was shown, and nothing else (BULK-2).
-        fingerprint = fingerprint or seen.fingerprint
-        if not sys.stdin.isatty():
-            raise BadInput("confirmation")
-        call.show(lambda page: pages.confirm(page, seen))
-        if typer.prompt(call.words("caseload/type_count"), err=True).strip() != str(seen.going):
-            raise typer.Abort
-    choice = call.service.bulks.choose(
-        source_id, to_ids, **chosen, reassign_open=False, has_basis=basis_text is not None
-    )
+        fingerprint = _confirmed(call, actor_id, source_id, to_ids, chosen, fingerprint)
+    choice = call.service.bulks.choose(source_id, to_ids, **chosen, has_basis=stated is not None)
     started = asyncio.run(
         call.service.bulks.start(
             actor_id,
             choice,
             purpose=purpose,
             fingerprint=fingerprint,
-            basis=None if basis_text is None else choices.Basis(basis, typed(basis_text), basis_on),
+            basis=stated,
             message=None if message is None else typed(message),
+            reason=None if reason is None else typed(reason),
             key=key,
         )
     )
     _tell(call, started, "bulk_started")
+
+
+def _confirmed(
+    call: Call,
+    actor_id: UUID,
+    source_id: UUID,
+    to_ids: list[UUID],
+    chosen: dict[str, Any],
+    fingerprint: str | None,
+) -> str:
+    """Show what would happen and have the number typed; what is confirmed is what was shown (BULK-2)."""
+    from engine.cli import bulk_running_page as pages
+
+    seen = call.desk.bulk_preview(actor_id, source_id, to_ids, **chosen)
+    if not sys.stdin.isatty():
+        raise BadInput("confirmation")
+    call.show(lambda page: pages.confirm(page, seen))
+    if typer.prompt(call.words("caseload/type_count"), err=True).strip() != str(seen.going):
+        raise typer.Abort
+    return fingerprint or seen.fingerprint
 
 
 @command(app, "list")

@@ -45,14 +45,12 @@ _COLUMNS: Final = (
 def confirm(page: Page, preview: BulkPreviewView) -> None:
     """Show what is to be confirmed, and how."""
     page.heading("heading/bulk_preview", name=harmless(preview).source)
-    page.facts(
-        {
-            page.words("caseload/going"): str(preview.going),
-            page.words("caseload/blocked"): str(preview.blocked),
-            page.words("column/fingerprint"): preview.fingerprint,
-        }
-    )
-    page.say("caseload/confirm", count=preview.going)
+    facts = {"caseload/going": str(preview.going), "caseload/blocked": str(preview.blocked)}
+    if preview.reassign_open:
+        facts["caseload/reassigned"] = str(sum(line.reassigns for line in preview.lines))
+    facts["column/fingerprint"] = preview.fingerprint
+    page.facts({page.words(key): value for key, value in facts.items()})
+    page.say("caseload/confirm_imposed" if preview.impose else "caseload/confirm", count=preview.going)
 
 
 def bulks(page: Page, found: Sequence[BulkView]) -> None:

@@ -12,9 +12,11 @@ from uuid import UUID
 import typer
 
 from engine.catalogue import LANGUAGES
-from engine.cli.context import Call
+from engine.cli.context import Call, typed
+from engine.errors import BadInput
 
 if TYPE_CHECKING:
+    from engine.states.choices import Basis as StatedBasis
     from engine.states.choices import BasisForm, Options, Purpose, RawDataChoice, Role, ShareLevel, WhichCopy
     from engine.states.transfer import TransferState
 
@@ -181,6 +183,19 @@ def _with_common(function: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def stated_basis(
+    form: "BasisForm | None", text: str | None, on: date | None, *, for_anybody: bool
+) -> "StatedBasis | None":
+    """Give the legal basis that was typed, if one was. Raises ``BadInput`` where a part of it is missing."""
+    from engine.states.choices import Basis as StatedBasis
+
+    if form is None or text is None:
+        if form is not None or text is not None or on is not None or for_anybody:
+            raise BadInput("basis")
+        return None
+    return StatedBasis(form, typed(text), on, for_anybody)
 
 
 def which_copy(newest: bool, copy_id: UUID | None) -> "WhichCopy | None":

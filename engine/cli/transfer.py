@@ -34,13 +34,11 @@ from engine.cli.options import (
     WithholdRawData,
     command,
     options,
+    stated_basis,
 )
 from engine.errors import BadInput, NotFound
-from engine.states import choices
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from engine.cli.output import Page
     from engine.views import TransferView
 
@@ -92,7 +90,7 @@ def request(
     key: Key = None,
 ) -> None:
     """Ask a practitioner to take over a record."""
-    stated = _basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
+    stated = stated_basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
     actor_id = call.actor(actor)
     asked = asyncio.run(
         call.service.request(
@@ -191,7 +189,7 @@ def reassign(
     version: Version = None,
 ) -> None:
     """Ask somebody else to take over the record, as a coordinator."""
-    stated = _basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
+    stated = stated_basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
     actor_id, transfer_id = call.actor(actor), _id(transfer)
     reassigned = asyncio.run(
         call.service.reassign(
@@ -227,7 +225,7 @@ def impose(
     version: Version = None,
 ) -> None:
     """Hand the record over in the place of the new practitioner, as a coordinator."""
-    stated = _basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
+    stated = stated_basis(basis, basis_text, basis_on, for_anybody=basis_for_anybody)
     actor_id, transfer_id = call.actor(actor), _id(transfer)
     imposed = asyncio.run(
         call.service.impose(
@@ -318,16 +316,6 @@ def list_all(
 
 def _id(transfer: str) -> UUID:
     return identifier(transfer, NotFound("transfer"))
-
-
-def _basis(
-    form: "choices.BasisForm | None", text: str | None, on: "date | None", *, for_anybody: bool
-) -> "choices.Basis | None":
-    if form is None or text is None:
-        if form is not None or text is not None or on is not None or for_anybody:
-            raise BadInput("basis")
-        return None
-    return choices.Basis(form, typed(text), on, for_anybody)
 
 
 def _tell(call: Call, transfer: "TransferView", done: str) -> None:

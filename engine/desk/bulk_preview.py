@@ -36,6 +36,7 @@ class BulkPreviewDesk(Commands):
         include_confidential_records: bool = False,
         reassign_open: bool = False,
         insist: bool = False,
+        impose: bool = False,
         options: Options | None = None,
     ) -> BulkPreviewView:
         """
@@ -55,6 +56,7 @@ class BulkPreviewDesk(Commands):
                 include_confidential_records=include_confidential_records,
                 reassign_open=reassign_open,
                 insist=insist,
+                impose=impose,
                 options=options or Options(),
             )
             plan = plan_bulk(session, actor, choice, datetime.now(UTC))
@@ -92,6 +94,7 @@ def bulk_choice(  # noqa: PLR0913 - what a coordinator chooses
     reassign_open: bool,
     options: Options,
     insist: bool = False,
+    impose: bool = False,
     has_basis: bool = True,
 ) -> BulkChoice:
     """Make a choice of what was typed and of the files that came with it. Raises ``BadInput``."""
@@ -106,6 +109,7 @@ def bulk_choice(  # noqa: PLR0913 - what a coordinator chooses
         include_confidential_records=include_confidential_records,
         reassign_open=reassign_open,
         insist=insist,
+        impose=impose,
         options=options,
         has_basis=has_basis,
     )
@@ -121,6 +125,8 @@ def _view(session: Session, plan: BulkPlan) -> BulkPreviewView:
         options=choice.options,
         include_confidential_records=choice.include_confidential_records,
         reassign_open=choice.reassign_open,
+        insist=choice.insist,
+        impose=choice.impose,
         going=len(plan.going),
         blocked=len(plan.blocked),
         confidential_left_out=plan.confidential_left_out,

@@ -7,12 +7,13 @@ from uuid import UUID
 import rfc8785
 from sqlalchemy.orm import Session
 
+from engine.activities.bulk_decisions import pause_led_by
 from engine.desk import eligibility, openings, unattended
 from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
-from engine.records import facts, holders, people, reading, transfers
+from engine.records import facts, holders, people, reading, sessions, transfers
 from engine.records.tables.people import Member
 from engine.rules import people as people_rules
 from engine.rules import writing as rules
@@ -81,8 +82,8 @@ class MembersDesk(Commands):
         """
         Take a member's access; an administrator's command, which leaves everything in place (ROLE-6).
 
-        What waits for their answer goes to a coordinator, or its owner is told (ST-4). Raises ``Denied``
-        ROLE-1 for the last active administrator.
+        What waits for their answer goes to a coordinator, or its owner is told (ST-4); the transfers of
+        caseloads that they lead pause (ROLE-5). Raises ``Denied`` ROLE-1 for the last active administrator.
         """
 
         def do(command: Writing) -> HeldView:
@@ -98,6 +99,8 @@ class MembersDesk(Commands):
             found = _held(command.session, member)
             with eligibility.noticed(command, transfers.asked_of(command.session, member.id)):
                 people.change_member(command.session, member.id, active=False)
+            sessions.end_all(command.session, member.id)
+            command.further += pause_led_by(command.session, member.id, command.now)
             if member.acts_as(Role.COORDINATOR) or found.records:
                 unattended.tell_to_name_a_coordinator(command)
             return found.model_copy(update={"member": view(command.session, member.id)})

@@ -5,6 +5,7 @@ from uuid import UUID
 import rfc8785
 from sqlalchemy.orm import Session
 
+from engine.activities.bulk_decisions import pause_led_by
 from engine.desk import eligibility, unattended
 from engine.desk.base import Commands, Writing
 from engine.desk.membership import colleague, view
@@ -60,7 +61,8 @@ class RolesDesk(Commands):
         Take a role from a member; an administrator's command, which tells them and undoes nothing (ROLE-5).
 
         What waits for the answer of somebody who no longer practises goes to a coordinator, or its owner is
-        told (ST-4). Raises ``Denied`` ROLE-1 for the last active administrator, and for a member's last role.
+        told (ST-4); the transfers of caseloads that somebody led who no longer coordinates pause. Raises
+        ``Denied`` ROLE-1 for the last active administrator, and for a member's last role.
         """
 
         def do(command: Writing) -> RoleView:
@@ -78,6 +80,8 @@ class RolesDesk(Commands):
             asked = transfers.asked_of(session, member.id) if role is Role.PRACTITIONER else []
             with eligibility.noticed(command, asked):
                 people.revoke_role(session, member.id, role)
+            if role is Role.COORDINATOR:
+                command.further += pause_led_by(session, member.id, command.now)
             _tell(command, NoticeKind.ROLE_REVOKED, {member.id} - {command.actor.id})
             if lost:
                 unattended.tell_to_name_a_coordinator(command)

@@ -47,8 +47,16 @@ class BulkLaunch(Message):
     options: Options = Options()
     include_confidential_records: bool = False
     reassign_open: bool = False
+    #: Ask also those who take no new records (ELIG-3).
+    insist: bool = False
+    #: Hand each record over at once, without an answer (OVR-1).
+    impose: bool = False
     basis_id: UUID | None = None
     message_id: UUID | None = None
+    #: Why it imposes or reassigns (ST-2).
+    reason_id: UUID | None = None
+    #: The ended bulk whose leftovers this one takes, with its texts (BULK-4).
+    retries: UUID | None = None
     #: Of the preview that the launch was decided on.
     fingerprint: str | None = None
     #: Whether its sender chose the key: then a repetition is answered as the first time, even by a denial.

@@ -17,6 +17,8 @@ REQUEST: Final = "request"
 WAKE: Final = "wake"
 #: A decision that was kept while it could not be executed, and that a cancel undid meanwhile (ST-5).
 UNDONE: Final = "ST-5/undone"
+#: A request that fails for a cause that is no rule: told at once, and tried again (ST-5).
+STUCK: Final = "ST-5/unexpected_error"
 #: What a message that cannot be read, or that names another transfer, is rejected as.
 MALFORMED: Final = "malformed"
 
@@ -66,8 +68,10 @@ class TransferRequest(Message):
     os_uid: int | None = None
     #: A coordinator asks somebody who takes no new records, all the same (ELIG-3).
     insist: bool = False
-    #: Why a coordinator asks for themself, where policy lets them (ELIG-9).
+    #: Why a coordinator asks for themself, where policy lets them (ELIG-9), or imposes.
     reason_id: UUID | None = None
+    #: Hand over at once, without an answer: what a bulk asks for that imposes (OVR-1).
+    impose: bool = False
 
 
 class Command(Message):
@@ -107,6 +111,8 @@ class Reassign(Command):
     insist: bool = False
     #: Leave raw data behind, in a copy, where their title does not allow them.
     withhold_raw_data: bool = False
+    #: The bulk that reassigns what is open (OVR-3).
+    bulk_id: UUID | None = None
 
 
 class Impose(Command):
@@ -118,6 +124,7 @@ class Impose(Command):
     basis_id: UUID | None = None
     insist: bool = False
     withhold_raw_data: bool = False
+    bulk_id: UUID | None = None
 
 
 class Extend(Command):

@@ -16,6 +16,7 @@ from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from engine.notices.outbox import NEEDS_ACTION, NoticeKind
+from engine.records import bulks
 from engine.records.tables.base import DeliveryState, DeliveryTrouble
 from engine.records.tables.outbox import Delivery, Notice
 from engine.records.tables.people import Member, Organization
@@ -67,7 +68,7 @@ def plan(session: Session, now: datetime, *, limit: int = 500) -> int:
         Notice.recipient_id,
         Notice.member_id,
         Notice.client_id,
-        Transfer.bulk_id,
+        func.coalesce(bulks.taking_over(Notice.transfer_id), Transfer.bulk_id).label("bulk_id"),
         Member.notices,
         Organization.time_zone,
     )

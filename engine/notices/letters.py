@@ -26,6 +26,7 @@ from engine.records.tables.base import DeliveryTrouble
 from engine.records.tables.items import Appointment
 from engine.records.tables.outbox import Delivery, Notice
 from engine.records.tables.people import Client, Member, Organization
+from engine.records.transfer_views import transfer_view
 from engine.views import TransferView
 
 #: How many events one message tells one by one; a whole caseload's are counted.
@@ -258,7 +259,7 @@ def _view(session: Session, member: Member, notice: Notice, now: datetime) -> Tr
     if notice.transfer_id is None or actor is None:
         return None
     try:
-        return reading.transfer_view(session, actor, notice.transfer_id, now)
+        return transfer_view(session, actor, notice.transfer_id, now)
     except NotFound:
         return None
 

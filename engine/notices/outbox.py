@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import exists, insert, literal, select, true
+from sqlalchemy import Insert, bindparam, exists, insert, literal, select, true
 from sqlalchemy.orm import Session
 
+from engine.records.tables.base import table_of
 from engine.records.tables.items import Appointment
 from engine.records.tables.outbox import HeldCancellation, Notice
 from engine.records.tables.people import Client, Member, MemberRole
@@ -82,6 +83,38 @@ class Cause:
     at: datetime
 
 
+_TELL = insert(table_of(Notice))
+
+
+def _telling_clients() -> Insert:
+    columns: dict[str, Any] = {
+        "organization_id": bindparam("the_organization", type_=Id),
+        "kind": literal(NoticeKind.APPOINTMENT_CANCELLED.value),
+        "cause_id": bindparam("the_command", type_=Id),
+        "transfer_id": bindparam("the_transfer", type_=Id),
+        "recipient_id": Appointment.client_id,
+        "client_id": Appointment.client_id,
+        "subject_id": Appointment.item_id,
+        "sequence": Appointment.sequence,
+        "created_at": bindparam("the_instant", type_=Instant),
+    }
+    cancelled = (
+        select(*columns.values())
+        .join(ManifestLine, ManifestLine.item_id == Appointment.item_id)
+        .where(
+            ManifestLine.transfer_id == bindparam("the_transfer", type_=Id),
+            ManifestLine.item_class == ContentClass.UPCOMING_APPOINTMENT,
+            ManifestLine.outcome == Outcome.CANCELLED,
+            Appointment.client_id.is_not(None),
+            ~exists().where(HeldCancellation.appointment_id == Appointment.item_id),
+        )
+    )
+    return insert(table_of(Notice)).from_select(list(columns), cancelled)
+
+
+_TELL_CLIENTS = _telling_clients()
+
+
 def tell(
     session: Session,
     kind: NoticeKind,
@@ -96,7 +129,7 @@ def tell(
     if not recipients:
         return
     session.execute(
-        insert(Notice),
+        _TELL,
         [
             {
                 "organization_id": cause.organization_id,
@@ -175,29 +208,13 @@ def in_role(session: Session, organization_id: UUID, role: Role) -> list[UUID]:
 
 def tell_clients(session: Session, cause: Cause) -> None:
     """Write one notice for each appointment that this transfer cancelled, in one statement (NOTE-2)."""
-    columns: dict[str, Any] = {
-        "organization_id": literal(cause.organization_id, Id),
-        "kind": literal(NoticeKind.APPOINTMENT_CANCELLED.value),
-        "cause_id": literal(cause.command_id, Id),
-        "transfer_id": literal(cause.transfer_id, Id),
-        "recipient_id": Appointment.client_id,
-        "client_id": Appointment.client_id,
-        "subject_id": Appointment.item_id,
-        "sequence": Appointment.sequence,
-        "created_at": literal(cause.at, Instant),
+    given = {
+        "the_organization": cause.organization_id,
+        "the_command": cause.command_id,
+        "the_transfer": cause.transfer_id,
+        "the_instant": cause.at,
     }
-    cancelled = (
-        select(*columns.values())
-        .join(ManifestLine, ManifestLine.item_id == Appointment.item_id)
-        .where(
-            ManifestLine.transfer_id == cause.transfer_id,
-            ManifestLine.item_class == ContentClass.UPCOMING_APPOINTMENT,
-            ManifestLine.outcome == Outcome.CANCELLED,
-            Appointment.client_id.is_not(None),
-            ~exists().where(HeldCancellation.appointment_id == Appointment.item_id),
-        )
-    )
-    session.execute(insert(Notice).from_select(list(columns), cancelled))
+    session.execute(_TELL_CLIENTS, given)
 
 
 def announce(session: Session, cause: Cause, record_id: UUID, new_owner_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """What a kind of database must say of itself; ``Database`` does the rest in the same way for each."""
 
 from collections.abc import Hashable
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -26,6 +27,9 @@ class Backend(Protocol):
 
     def patient(self) -> "Backend":
         """Give one that waits for as long as somebody else's upgrade takes."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for the turn to write, among the writers of this process. Raises ``Unavailable``."""
 
     def lock_for_upgrade(self, connection: Connection) -> None:
         """Be the only one who upgrades, until the commit."""

@@ -95,7 +95,7 @@ def _bound(answer: Any) -> Any:  # noqa: ANN401 - columns
             Event.transfer_id == Transfer.id,
             Event.action == "transfer.reassign",
             Event.outcome == "allowed",
-            Event.at > Bulk.started_at,
+            Event.at > func.coalesce(BulkItem.reassigned_at, Bulk.started_at),
         ),
         ~exists().where(
             later.bulk_id == answer.bulk_id,

@@ -7,17 +7,33 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import CursorResult, and_, case, exists, func, insert, literal, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    CursorResult,
+    ScalarSelect,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from engine.records.races import LostRace
 from engine.records.tables.base import HoldingState
 from engine.records.tables.bulks import Bulk, BulkItem, BulkList
+from engine.records.tables.people import Member
 from engine.records.tables.records import Holding, Record
 from engine.records.tables.transfers import Transfer
-from engine.rules.bulk import BulkLine, Listed
+from engine.records.types import Id
+from engine.rules.bulk import BulkChoice, BulkLine, Listed, Split
 from engine.rules.facts import RecordStatus
-from engine.states.bulk import OPEN_BULKS
+from engine.states.bulk import OPEN_BULKS, BulkState
 from engine.states.choices import Options
 from engine.states.transfer import OPEN_STATES, TransferState
 
@@ -36,7 +52,23 @@ class Waiting:
     record_id: UUID
     to_id: UUID
     attempt: int
+    #: Of this attempt; where something is reassigned, the id of the command that does it.
     transfer_id: UUID
+    #: The open transfer that is reassigned instead of asking (OVR-3).
+    reassigns: UUID | None = None
+
+
+_BULK = (
+    select(Bulk).where(Bulk.id == bindparam("the_bulk", type_=Id)).execution_options(populate_existing=True)
+)
+_ITEM = (
+    select(BulkItem)
+    .where(
+        BulkItem.bulk_id == bindparam("the_bulk", type_=Id),
+        BulkItem.record_id == bindparam("the_record", type_=Id),
+    )
+    .execution_options(populate_existing=True)
+)
 
 
 def transfer_of(bulk_id: UUID, record_id: UUID, attempt: int) -> UUID:
@@ -94,6 +126,7 @@ def add(session: Session, values: dict[str, Any], lines: Sequence[BulkLine]) -> 
                 "rule": line.blocked,
                 "attempt": 1,
                 "transfer_id": transfer_of(bulk_id, line.record_id, 1),
+                "reassigns": line.open_transfer_id if line.reassigns else None,
             }
             for position, line in enumerate(lines)
         ],
@@ -102,8 +135,7 @@ def add(session: Session, values: dict[str, Any], lines: Sequence[BulkLine]) -> 
 
 def row(session: Session, bulk_id: UUID) -> Bulk | None:
     """Read a bulk's row afresh."""
-    query = select(Bulk).where(Bulk.id == bulk_id).execution_options(populate_existing=True)
-    return session.scalars(query).one_or_none()
+    return session.scalars(_BULK, {"the_bulk": bulk_id}).one_or_none()
 
 
 def recipients_of(bulk: Bulk) -> tuple[UUID, ...]:
@@ -165,8 +197,12 @@ def is_settled(found: dict[str, int]) -> bool:
 
 def waiting(session: Session, bulk_id: UUID, *, after: int, limit: int) -> list[Waiting]:
     """Give the next items that no transfer was asked for, in order."""
+    columns: tuple[Any, ...] = (
+        *(BulkItem.position, BulkItem.record_id, BulkItem.to_id),
+        *(BulkItem.attempt, BulkItem.transfer_id, BulkItem.reassigns),
+    )
     query = (
-        select(BulkItem.position, BulkItem.record_id, BulkItem.to_id, BulkItem.attempt, BulkItem.transfer_id)
+        select(*columns)
         .where(
             BulkItem.bulk_id == bulk_id,
             BulkItem.position > after,
@@ -177,21 +213,12 @@ def waiting(session: Session, bulk_id: UUID, *, after: int, limit: int) -> list[
         .order_by(BulkItem.position)
         .limit(limit)
     )
-    return [
-        Waiting(found.position, found.record_id, found.to_id, found.attempt, found.transfer_id)
-        for found in session.execute(query)
-        if found.to_id is not None
-    ]
+    return [Waiting(*found) for found in session.execute(query)]
 
 
 def item_of(session: Session, bulk_id: UUID, record_id: UUID) -> BulkItem | None:
     """Read the item of a record afresh."""
-    query = (
-        select(BulkItem)
-        .where(BulkItem.bulk_id == bulk_id, BulkItem.record_id == record_id)
-        .execution_options(populate_existing=True)
-    )
-    return session.scalars(query).one_or_none()
+    return session.scalars(_ITEM, {"the_bulk": bulk_id, "the_record": record_id}).one_or_none()
 
 
 def mark(session: Session, bulk_id: UUID, item: Waiting, **values: Any) -> None:  # noqa: ANN401
@@ -202,6 +229,7 @@ def mark(session: Session, bulk_id: UUID, item: Waiting, **values: Any) -> None:
             BulkItem.bulk_id == bulk_id,
             BulkItem.position == item.position,
             BulkItem.attempt == item.attempt,
+            BulkItem.transfer_id == item.transfer_id,
             ~exists().where(Transfer.id == item.transfer_id),
         )
         .values(**values)
@@ -209,8 +237,45 @@ def mark(session: Session, bulk_id: UUID, item: Waiting, **values: Any) -> None:
     )
 
 
-def try_again(session: Session, items: Sequence[BulkItem], found: Mapping[UUID, UUID]) -> None:
-    """Give items another attempt, with a transfer of its own; ``found`` are new recipients."""
+def take_over(session: Session, bulk_id: UUID, own_id: UUID, transfer_id: UUID, at: datetime) -> None:
+    """
+    Let an item stand where the transfer stands that it has just reassigned, in the same transaction.
+
+    Raises ``LostRace`` where it had another attempt meanwhile.
+    """
+    result = session.execute(
+        update(BulkItem)
+        .where(BulkItem.bulk_id == bulk_id, BulkItem.transfer_id == own_id)
+        .values(transfer_id=transfer_id, reassigned_at=at, error=None)
+        .execution_options(synchronize_session=False)
+    )
+    if not isinstance(result, CursorResult) or result.rowcount != 1:
+        raise LostRace
+
+
+def taking_over(transfer_id: UUID | InstrumentedAttribute[UUID | None]) -> ScalarSelect[UUID]:
+    """Select the bulk that reassigned a transfer last."""
+    query = (
+        select(BulkItem.bulk_id)
+        .where(BulkItem.transfer_id == transfer_id, BulkItem.reassigned_at.is_not(None))
+        .order_by(BulkItem.reassigned_at.desc())
+        .limit(1)
+    )
+    return query.scalar_subquery()
+
+
+def taken_over_by(session: Session, transfer_id: UUID) -> UUID | None:
+    """Give the bulk that reassigned a transfer last, if one did."""
+    return session.scalar(select(taking_over(transfer_id)))
+
+
+def try_again(session: Session, bulk: Bulk, items: Sequence[BulkItem], found: Mapping[UUID, UUID]) -> None:
+    """
+    Give items another attempt, with a transfer of its own; ``found`` are new recipients.
+
+    Where the bulk reassigns, it is what is open by now.
+    """
+    is_open = _open_of_records(session, bulk.id) if bulk.reassign_open else {}
     for item in items:
         to_id = found.get(item.record_id, item.to_id)
         session.execute(
@@ -220,7 +285,12 @@ def try_again(session: Session, items: Sequence[BulkItem], found: Mapping[UUID, 
                 BulkItem.position == item.position,
                 BulkItem.attempt == item.attempt,
             )
-            .values(to_id=to_id, **another_attempt(item.bulk_id, item.record_id, item.attempt))
+            .values(
+                to_id=to_id,
+                reassigns=is_open.get(item.record_id),
+                reassigned_at=None,
+                **another_attempt(item.bulk_id, item.record_id, item.attempt),
+            )
             .execution_options(synchronize_session=False)
         )
 
@@ -233,6 +303,16 @@ def another_attempt(bulk_id: UUID, record_id: UUID, attempt: int) -> dict[str, A
         "rule": None,
         "error": None,
     }
+
+
+def _open_of_records(session: Session, bulk_id: UUID) -> dict[UUID, UUID]:
+    """Give the open transfer of each record of a bulk that has one."""
+    query = (
+        select(Transfer.record_id, Transfer.id)
+        .join(BulkItem, BulkItem.record_id == Transfer.record_id)
+        .where(BulkItem.bulk_id == bulk_id, Transfer.state.in_(sorted(OPEN_STATES)))
+    )
+    return {found.record_id: found.id for found in session.execute(query)}
 
 
 def to_retry(session: Session, bulk_id: UUID) -> list[BulkItem]:
@@ -272,13 +352,45 @@ def asked_by(session: Session, bulk_id: UUID) -> Sequence[UUID]:
     return session.scalars(query).all()
 
 
-def left_over(session: Session, bulk: Bulk) -> Sequence[UUID]:
-    """Give the active records that an ended bulk did not move, and that nobody is asked for now."""
+def choice_of_what_is_left(session: Session, bulk: Bulk) -> BulkChoice:
+    """Choose again what an ended bulk left, as it was chosen; a file that divided it still does (BULK-4)."""
+    left = left_over(session, bulk)
+    by_file = _divided_by_a_file(session, bulk)
+    return BulkChoice(
+        from_id=bulk.from_id,
+        to_ids=recipients_of(bulk),
+        split=Split.LISTED if by_file else Split.EVEN,
+        listed=tuple(
+            Listed(line=line, record=str(item.record_id), to=item.email if by_file else None)
+            for line, item in enumerate(left, start=1)
+        ),
+        include_confidential_records=bulk.include_confidential_records,
+        reassign_open=bulk.reassign_open,
+        insist=bulk.insist,
+        impose=bulk.impose,
+        options=options_of(bulk),
+        has_basis=bulk.basis_id is not None,
+    )
+
+
+def _divided_by_a_file(session: Session, bulk: Bulk) -> bool:
+    found = None if bulk.list_id is None else session.get(BulkList, bulk.list_id)
+    return found is not None and any(to is not None for _, _, to in json.loads(found.lines))
+
+
+def left_over(session: Session, bulk: Bulk) -> Sequence[Any]:
+    """
+    Give the active records that an ended bulk did not move, each with its recipient's address.
+
+    Those that somebody is asked for now are not among them.
+    """
     moved = exists().where(Transfer.id == BulkItem.transfer_id, Transfer.state == TransferState.ACCEPTED)
     asked = exists().where(Transfer.record_id == BulkItem.record_id, Transfer.state.in_(OPEN_STATES))
+    columns: tuple[Any, ...] = (BulkItem.record_id, Member.email)
     query = (
-        select(BulkItem.record_id)
+        select(*columns)
         .join(Record, Record.id == BulkItem.record_id)
+        .outerjoin(Member, Member.id == BulkItem.to_id)
         .join(Holding, and_(Holding.record_id == Record.id, Holding.state == HoldingState.LIVE))
         .where(
             BulkItem.bulk_id == bulk.id,
@@ -289,13 +401,30 @@ def left_over(session: Session, bulk: Bulk) -> Sequence[UUID]:
         )
         .order_by(BulkItem.position)
     )
-    return session.scalars(query).all()
+    return session.execute(query).all()
 
 
 def unfinished(session: Session) -> Sequence[UUID]:
     """Give the ids of every bulk that has something left to do: to ask, to wait for, or to cancel."""
     query = select(Bulk.id).where(or_(Bulk.state.in_(OPEN_BULKS), Bulk.cancels_by_id.is_not(None)))
     return session.scalars(query).all()
+
+
+def running_led_by(session: Session, member_id: UUID) -> Sequence[UUID]:
+    """Give the running bulks in which somebody leads."""
+    query = select(Bulk.id).where(Bulk.state == BulkState.RUNNING, Bulk.led_by_id == member_id)
+    return session.scalars(query).all()
+
+
+def sweep_lists(session: Session, before: datetime) -> int:
+    """Delete what was listed before an instant and no bulk goes by; an answer keeps its records itself."""
+    used = select(Bulk.list_id).where(Bulk.list_id.is_not(None))
+    result = session.execute(
+        delete(BulkList)
+        .where(BulkList.created_at < before, BulkList.id.not_in(used))
+        .execution_options(synchronize_session=False)
+    )
+    return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 def ended_of(session: Session, from_id: UUID) -> int:
@@ -311,11 +440,11 @@ def of_organization(session: Session, organization_id: UUID) -> Sequence[Bulk]:
 
 
 def open_of_bulk(session: Session, bulk_id: UUID) -> Sequence[UUID]:
-    """Give the open transfers that a bulk asked for."""
+    """Give the open transfers that a bulk asked for, or reassigned."""
     query = (
         select(Transfer.id)
         .join(BulkItem, BulkItem.transfer_id == Transfer.id)
-        .where(BulkItem.bulk_id == bulk_id, Transfer.bulk_id == bulk_id, Transfer.state.in_(OPEN_STATES))
+        .where(BulkItem.bulk_id == bulk_id, Transfer.state.in_(OPEN_STATES))
         .order_by(BulkItem.position)
     )
     return session.scalars(query).all()

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,12 +11,11 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from engine.records import facts
-from engine.records.classes import items
+from engine.records.handover import counts_by_record
 from engine.records.tables.base import HoldingState
 from engine.records.tables.people import Member, MemberRole, Restriction
 from engine.records.tables.records import Holding, Record, RecordClient
 from engine.records.tables.transfers import Transfer
-from engine.records.types import Id
 from engine.rules.bulk import BulkChoice, BulkPlan
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts, RecordStatus, same_title
@@ -30,18 +30,51 @@ def plan_bulk(session: Session, actor: MemberFacts, choice: BulkChoice, now: dat
     Raises ``Denied``, ``NotFound`` or ``BadInput`` for what refuses a launch whole (BULK-1). A launch calls
     this inside its own transaction, and checks the fingerprint that it carries.
     """
+    return plan_ahead(session, actor, choice, now).plan
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A plan made on a snapshot, with what it stands on; what is counted apart (BULK-2)."""
+
+    plan: BulkPlan
+    standing: Caseload
+    loads: Mapping[UUID, Load]
+
+    def holds(self, session: Session) -> bool:
+        """
+        Say whether who holds what, who may have it and who has how much is still the same.
+
+        Cheap, and so fit for a transaction that others wait for: no item is counted again.
+        """
+        organization_id, source_id = self.plan.organization_id, self.plan.choice.from_id
+        loads = _loads(session, list(self.loads))
+        return (self.standing, self.loads) == (_caseload(session, organization_id, source_id, {}), loads)
+
+
+def plan_ahead(session: Session, actor: MemberFacts, choice: BulkChoice, now: datetime) -> Ahead:
+    """Make a plan, and remember what it stands on; see ``plan_bulk``."""
     check_coordinator(actor)
-    planner = Planner(actor, choice, _caseload(session, actor.organization_id, choice.from_id, now))
-    return planner.plan(_loads(session, planner.recipients))
+    counts = _counts(session, actor.organization_id, choice.from_id, now)
+    caseload = _caseload(session, actor.organization_id, choice.from_id, counts)
+    planner = Planner(actor, choice, caseload)
+    loads = _loads(session, planner.recipients)
+    standing = replace(caseload, held=[replace(record, items={}) for record in caseload.held])
+    return Ahead(planner.plan(loads), standing, loads)
 
 
-def _caseload(session: Session, organization_id: UUID, source_id: UUID, now: datetime) -> Caseload:
+def _caseload(
+    session: Session,
+    organization_id: UUID,
+    source_id: UUID,
+    counts: Mapping[UUID, Counter[ContentClass]],
+) -> Caseload:
     members, addresses = _members(session, organization_id)
     return Caseload(
         members=members,
         addresses=addresses,
         policy=facts.policy(session, organization_id),
-        held=_held(session, organization_id, source_id, now),
+        held=_held(session, organization_id, source_id, counts),
     )
 
 
@@ -71,9 +104,13 @@ def _members(
     return members, {row.email: row.id for row in rows}
 
 
-def _held(session: Session, organization_id: UUID, source_id: UUID, now: datetime) -> Sequence[HeldRecord]:
+def _held(
+    session: Session,
+    organization_id: UUID,
+    source_id: UUID,
+    counts: Mapping[UUID, Counter[ContentClass]],
+) -> Sequence[HeldRecord]:
     """Read every record in the source's hands."""
-    counts = _counts(session, organization_id, source_id, now)
     clients = _clients(session, organization_id, source_id)
     members, titles = _restrictions(session, organization_id, source_id)
     transfers = facts.open_transfers(session, _in_hands(Holding.record_id, organization_id, source_id))
@@ -117,6 +154,7 @@ def _records(organization_id: UUID, source_id: UUID) -> Select[Any]:
         select(*columns)
         .join(Holding, Holding.record_id == Record.id)
         .where(Holding.id.in_(_in_hands(Holding.id, organization_id, source_id)))
+        .order_by(Record.id)
     )
 
 
@@ -156,19 +194,7 @@ def _counts(
 ) -> Mapping[UUID, Counter[ContentClass]]:
     """Count by record and class, from the one list of classes that the hand-over reads too."""
     holdings = _in_hands(Holding.id, organization_id, source_id)
-    records = _in_hands(Holding.record_id, organization_id, source_id)
-    item = items(now, holdings, records).subquery("item")
-    counted: Select[Any] = select(
-        item.c.holding_id, item.c.record_id, item.c.item_class, func.count().label("count")
-    ).group_by(item.c.holding_id, item.c.record_id, item.c.item_class)
-    place = counted.subquery("place")
-    record_id = func.coalesce(place.c.record_id, Holding.record_id, type_=Id())
-    columns: tuple[Any, ...] = (record_id, place.c.item_class, place.c.count)
-    query = select(*columns).select_from(place).outerjoin(Holding, Holding.id == place.c.holding_id)
-    found: defaultdict[UUID, Counter[ContentClass]] = defaultdict(Counter)
-    for of_record, item_class, count in session.execute(query):
-        found[of_record][item_class] += count
-    return found
+    return counts_by_record(session, holdings, _in_hands(Holding.record_id, organization_id, source_id), now)
 
 
 def _loads(session: Session, recipients: Sequence[UUID]) -> Mapping[UUID, Load]:

@@ -56,7 +56,7 @@ class Database:
         """Open a session in one transaction; commit at the end, or nothing."""
         with self._translated(writing=True):
             self._check_once()
-            with self.engine.connect() as connection:
+            with self._backend.turn(), self.engine.connect() as connection:
                 writer = connection.execution_options(**{WRITES: True})
                 with Session(writer, expire_on_commit=False) as session, session.begin():
                     yield session

@@ -28,10 +28,11 @@ def needing(session: Session, actor: MemberFacts, now: datetime) -> Iterator[tup
     if actor.acts_as(Role.COORDINATOR):
         yield from ((Need.DECIDE, transfer_id, None) for transfer_id in _waiting(session, actor))
     yield from ((Need.STUCK, transfer_id, None) for transfer_id in _stuck(session, actor))
-    for transfer_id in _own_pending(session, actor):
-        rule = _stopped_by(session, transfer_id)
-        if rule is not None:
-            yield Need.STOPPED, transfer_id, rule
+    pending = _own_pending(session, actor)
+    stopped = _stopped_by(session, actor.organization_id, pending) if pending else {}
+    yield from (
+        (Need.STOPPED, transfer_id, stopped[transfer_id]) for transfer_id in pending if transfer_id in stopped
+    )
     yield from ((Need.GIVEN_BACK, transfer_id, None) for transfer_id in _given_back(session, actor, now))
     undecided, offered = held.needing(session, actor, now)
     yield from ((Need.APPOINTMENTS, transfer_id, None) for transfer_id in undecided)
@@ -82,18 +83,19 @@ def _own_pending(session: Session, actor: MemberFacts) -> Sequence[UUID]:
     )
 
 
-def _stopped_by(session: Session, transfer_id: UUID) -> str | None:
-    """Say which rule would stop the answer: the owner may cancel or narrow before the deadline (ST-4)."""
-    transfer = facts.transfer(session, transfer_id)
-    record = None if transfer is None else facts.record(session, transfer.record_id, transfer.to_id)
-    if transfer is None or record is None:
-        return None
-    policy = facts.policy(session, transfer.organization_id)
-    try:
-        rules.check_handover(transfer, record, facts.member(session, transfer.to_id), policy)
-    except Denied as denial:
-        return denial.key
-    return None
+def _stopped_by(session: Session, organization_id: UUID, pending: Sequence[UUID]) -> dict[UUID, str]:
+    """Say which rule would stop an answer: the owner may cancel or narrow before the deadline (ST-4)."""
+    read, records = facts.transfers(session, pending), facts.records_asked(session, pending)
+    members = facts.members(session, {one.facts.to_id for one in read.values()})
+    policy = facts.policy(session, organization_id)
+    stopped = {}
+    for transfer_id, record in records.items():
+        transfer = read[transfer_id].facts
+        try:
+            rules.check_handover(transfer, record, members.get(transfer.to_id), policy)
+        except Denied as denial:
+            stopped[transfer_id] = denial.key
+    return stopped
 
 
 def _given_back(session: Session, actor: MemberFacts, now: datetime) -> Sequence[UUID]:

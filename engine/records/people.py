@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import Select, delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from engine.errors import BadInput
@@ -214,6 +214,20 @@ def clients_of(session: Session, record_id: UUID) -> Sequence[Client]:
         .where(RecordClient.record_id == record_id)
         .order_by(Client.name)
     ).all()
+
+
+def clients_by_record(session: Session, chosen: Select[Any]) -> dict[UUID, list[str]]:
+    """Give the names of the clients behind the selected records, in order, by record."""
+    query = (
+        select(RecordClient.record_id, Client.name)
+        .join(Client, Client.id == RecordClient.client_id)
+        .where(RecordClient.record_id.in_(chosen))
+        .order_by(Client.name)
+    )
+    found: dict[UUID, list[str]] = {}
+    for record_id, name in session.execute(query):
+        found.setdefault(record_id, []).append(name)
+    return found
 
 
 def records_of_same_clients(session: Session, record_id: UUID) -> Sequence[UUID]:

@@ -1,5 +1,6 @@
 """PostgreSQL: many writers at once, each holding the rows that its decision stands on."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, create_engine, event, text
@@ -82,6 +83,10 @@ class PostgreSQL:
     def patient(self) -> "PostgreSQL":
         """Give itself: the lock of an upgrade has a patience of its own."""
         return self
+
+    def turn(self) -> AbstractContextManager[None]:
+        """The server lets each wait for what it needs, and for nothing else."""
+        return nullcontext()
 
     def lock_for_upgrade(self, connection: Connection) -> None:
         """Wait for another upgrade, and for those who still use what it changes."""

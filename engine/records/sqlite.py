@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from engine.errors import Unavailable
 from engine.records.backend import VERSION_TABLE, writes
+from engine.records.turns import Turns
 
 #: SQLite's words for "not now" and "not there"; what else it says is a mistake in a statement.
 _OUTAGES = frozenset(
@@ -41,6 +42,7 @@ class SQLite:
     def __init__(self, file: Path, busy_seconds: float) -> None:
         self.file = file.absolute()
         self.engine = _sqlite_engine(self.file, busy_seconds)
+        self._turns = Turns(busy_seconds)
 
     def identity(self) -> tuple[int, int] | None:
         """Name the file that stands there now, by its inode; ``None`` where there is none."""
@@ -53,6 +55,10 @@ class SQLite:
     def patient(self) -> "SQLite":
         """Give one that waits for as long as somebody else's upgrade takes."""
         return SQLite(self.file, _UPGRADE_SECONDS)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """One at a time, first come, first served; other processes wait for the lock of the file."""
+        return self._turns.one()
 
     def lock_for_upgrade(self, connection: Connection) -> None:
         """The writer's lock does it."""

@@ -63,6 +63,8 @@ class BulkChoice:
     reassign_open: bool = False
     #: Ask also recipients who take no new records (ELIG-3).
     insist: bool = False
+    #: Hand each record over at once, without an answer (OVR-1).
+    impose: bool = False
     options: Options = field(default_factory=Options)
     #: Whether a legal basis comes with the launch (ELIG-8); a preview does not ask for it.
     has_basis: bool = True
@@ -209,6 +211,8 @@ def fingerprint(plan: BulkPlan) -> str:
         "reassign": choice.reassign_open,
         "lines": [_told(line, choice.options) for line in sorted(plan.lines, key=attrgetter("record_id"))],
     }
+    if choice.impose:
+        told["impose"] = True
     return hashlib.sha256(rfc8785.dumps(told)).hexdigest()
 
 
@@ -224,6 +228,8 @@ def _told(line: BulkLine, chosen: Options) -> dict[str, Any]:
         said["to"] = str(line.to_id)
     if line.blocked is not None:
         said["blocked"] = line.blocked
+    if line.reassigns:
+        said["reassigns"] = str(line.open_transfer_id)
     if line.options != chosen:
         said["options"] = _options(line.options)
     lost: dict[str, dict[str, int]] = {}

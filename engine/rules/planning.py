@@ -84,6 +84,8 @@ class Planner:
         check_coordinator(actor)
         self._actor, self._choice, self._caseload = actor, choice, caseload
         self._source = bulk.check_source(actor, caseload.members.get(choice.from_id))
+        if choice.impose and not caseload.policy.impose_allowed:
+            raise Denied("ST-T/impose", "policy")
         # What policy may allow with a reason, where nobody else could, is for single transfers (ELIG-9).
         self._policy = replace(caseload.policy, coordinator_may_receive=False)
         self.recipients = self._recipients()
@@ -229,15 +231,17 @@ class Planner:
                     insist=self._choice.insist,
                     confidential_in_bulk=self._choice.include_confidential_records,
                 )
+                if self._choice.impose:
+                    stepping_in.check_imposable(facts)
         except Denied as denial:
             return _Judged(denial.key, None)
         return _Judged(None, plan(options, facts, new_owner, policy))
 
     def _check_reassign(self, transfer: TransferFacts, facts: RecordFacts, new_owner: MemberFacts) -> None:
         """Judge as a single reassignment is judged (OVR-1, OVR-3); who is asked is not asked again."""
-        policy = self._policy
-        stepping_in.check_coordinator(self._actor, transfer, "ST-T/reassign")
-        if stepping_in.same_reassignment(self._actor.id, transfer, new_owner.id):
+        policy, imposes = self._policy, self._choice.impose
+        stepping_in.check_coordinator(self._actor, transfer, "ST-T/impose" if imposes else "ST-T/reassign")
+        if not imposes and stepping_in.same_reassignment(self._actor.id, transfer, new_owner.id):
             raise Denied("ST-T/reassign", "already_asked")
         stepping_in.check_confidential(transfer, facts)
         stepping_in.check_next_owner(

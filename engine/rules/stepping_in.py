@@ -31,6 +31,12 @@ def check_confidential(transfer: TransferFacts, record: RecordFacts) -> None:
         raise Denied("ELIG-6", "pending")
 
 
+def check_imposable(record: RecordFacts) -> None:
+    """Keep a bulk from imposing a confidential record whose owner is there to decide (ELIG-6, OVR-1)."""
+    if record.confidential and record.owner_active:
+        raise Denied("ELIG-6", "impose")
+
+
 def narrowed(options: Options, new_owner: MemberFacts, policy: PolicyFacts, *, withhold: bool) -> Options:
     """Leave raw data behind where a title does not allow them and it was chosen; never widen (ELIG-5)."""
     if withhold and options.raw_data is RawDataChoice.INCLUDE and not policy.allows_raw_data(new_owner.title):

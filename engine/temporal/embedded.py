@@ -18,7 +18,13 @@ from engine.temporal import search_attributes
 
 _POLL_SECONDS: Final = 0.02
 _STOP_SECONDS: Final = 10.0
-_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000")
+#: A workflow writes some 350 pages: at SQLite's own thousand, the file would be synchronized all the time.
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "busy_timeout=5000",
+    "wal_autocheckpoint=10000",
+)
 
 
 class EmbeddedServer:

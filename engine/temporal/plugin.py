@@ -10,7 +10,7 @@ from temporalio.converter import DataConverter, DefaultFailureConverterWithEncod
 from temporalio.exceptions import ApplicationError
 from temporalio.plugin import SimplePlugin
 from temporalio.service import ConnectConfig, PayloadLimitsConfig, ServiceClient
-from temporalio.worker import WorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
@@ -77,13 +77,15 @@ class PassationPlugin(SimplePlugin):
     Args:
         strict: Refuse a workflow module that imports something without saying whether it is passed through,
             and warn of imports at run time. For tests.
+        sandboxed: Whether the sandbox watches workflows. A production worker does without it: loading the
+            modules anew for each workflow is a third of its work (decision 0021).
     """
 
-    def __init__(self, *, strict: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, sandboxed: bool = True) -> None:
         super().__init__(
             "passation",
             data_converter=DATA_CONVERTER,
-            workflow_runner=workflow_runner(strict=strict),
+            workflow_runner=workflow_runner(strict=strict) if sandboxed else UnsandboxedWorkflowRunner(),
         )
 
     async def connect_service_client(

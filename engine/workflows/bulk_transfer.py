@@ -191,9 +191,7 @@ class BulkTransfer:
         """Answer whoever starts the workflow with what its first step decided."""
         await workflow.wait_condition(lambda: self._launched is not None)
         assert self._launched is not None  # noqa: S101 - waited for above
-        own = (self._launch.actor_id, self._launch.from_id, self._launch.list_id, self._launch.options)
-        same = own == (launch.actor_id, launch.from_id, launch.list_id, launch.options)
-        return _allowed(self._launched, same_request=same)
+        return _allowed(self._launched, same_request=_said(self._launch) == _said(launch))
 
     @workflow.update(name="pause", description="Start nothing more for now.", unfinished_policy=_LEFT)
     async def pause(self, command: BulkCommand) -> BulkResult:
@@ -251,6 +249,12 @@ class BulkTransfer:
     def _same_bulk(self, message: BulkLaunch | BulkCommand) -> None:
         if message.bulk_id != self._launch.bulk_id:
             raise ApplicationError("this message names another bulk", type=MALFORMED, non_retryable=True)
+
+
+def _said(launch: BulkLaunch) -> tuple[object, ...]:
+    """Give what tells one launch from another."""
+    who = (launch.actor_id, launch.from_id, launch.list_id)
+    return (*who, launch.options, launch.reassign_open, launch.insist, launch.impose)
 
 
 def _allowed(result: BulkResult, *, same_request: bool = True) -> BulkResult:

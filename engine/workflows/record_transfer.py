@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from engine.messages.transfer import (
         MALFORMED,
         REQUEST,
+        STUCK,
         UNDONE,
         WAKE,
         WORKFLOW,
@@ -204,8 +205,10 @@ class RecordTransfer:
     )
     async def request(self, request: TransferRequest) -> StepResult:
         """Answer whoever starts the workflow with what its first step decided."""
-        await workflow.wait_condition(lambda: self._opened is not None)
-        assert self._opened is not None  # noqa: S101 - waited for above
+        await workflow.wait_condition(lambda: self._opened is not None or self._stuck_on is Step.OPEN)
+        if self._opened is None:
+            # It is tried again; whoever asks has others to ask for, and asks again under another id.
+            raise ApplicationError(STUCK, type=STUCK, non_retryable=True)
         return _allowed(self._opened, _same_request(self._request, request))
 
     @workflow.update(

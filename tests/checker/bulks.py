@@ -37,7 +37,43 @@ def asked_otherwise_than_the_bulk_says(db: sqlite3.Connection) -> Rows:
         LEFT JOIN bulk_items i ON i.bulk_id = t.bulk_id AND i.record_id = t.record_id
         WHERE t.bulk_id IS NOT NULL AND (b.id IS NULL OR i.record_id IS NULL OR t.from_id <> b.from_id
             OR t.purpose <> b.purpose OR t.organization_id <> b.organization_id
-            OR t.basis_id IS NOT b.basis_id OR t.include_confidential > b.include_confidential)
+            OR (t.reassigned_by_id IS NULL AND t.basis_id IS NOT b.basis_id)
+            OR t.include_confidential > b.include_confidential)
+    """)
+
+
+@rule("OVR-3")
+def reassigned_otherwise_than_the_bulk_says(db: sqlite3.Connection) -> Rows:
+    """What a bulk reassigned it was told to: to whom it says, in its way, while nobody else did."""
+    return db.execute("""
+        SELECT i.bulk_id, i.record_id, i.transfer_id FROM bulk_items i JOIN bulks b ON b.id = i.bulk_id
+        WHERE i.reassigned_at IS NOT NULL AND (b.reassign_open = 0 OR i.reassigns IS NOT i.transfer_id
+            OR NOT EXISTS (SELECT 1 FROM transfers t JOIN events e ON e.transfer_id = t.id
+                WHERE t.id = i.transfer_id AND t.record_id = i.record_id AND t.from_id = b.from_id
+                    AND e.action = CASE b.impose WHEN 1 THEN 'transfer.impose' ELSE 'transfer.reassign' END
+                    AND e.outcome = 'allowed' AND e.subject_id = i.to_id AND e.at = i.reassigned_at))
+    """)
+
+
+@rule("OVR-1")
+def imposed_otherwise_than_the_bulk_says(db: sqlite3.Connection) -> Rows:
+    """A bulk that imposes or reassigns has a reason; what it asked for was imposed, and nobody was asked."""
+    return db.execute("""
+        SELECT 'no reason', id, NULL FROM bulks
+            WHERE (impose = 1 OR reassign_open = 1) AND reason_id IS NULL
+        UNION ALL
+        SELECT 'asked', b.id, t.id FROM bulks b JOIN transfers t ON t.bulk_id = b.id
+        WHERE b.impose = 1 AND t.reassigned_by_id IS NULL AND (
+            t.state NOT IN ('requested', 'accepted', 'cancelled', 'failed')
+            OR (t.state = 'accepted' AND t.imposed = 0)
+            OR EXISTS (SELECT 1 FROM outbox o WHERE o.transfer_id = t.id AND o.kind = 'asked'))
+        UNION ALL
+        SELECT 'not told to', b.id, t.id FROM bulks b JOIN transfers t ON t.bulk_id = b.id
+        WHERE b.impose = 0 AND t.imposed = 1 AND NOT EXISTS (SELECT 1 FROM events e
+            WHERE e.transfer_id = t.id AND e.action = 'transfer.override'
+                AND e.state_from IN ('pending_acceptance', 'coordinator_override'))
+            AND NOT EXISTS (SELECT 1 FROM events e WHERE e.transfer_id = t.id
+                AND e.action = 'transfer.escalate')
     """)
 
 

@@ -108,13 +108,20 @@ def without_the_legal_basis(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]
 
 @rule("ELIG-8")
 def text_is_something_else(db: sqlite3.Connection) -> Rows:
-    """A basis, a message and a reason are texts of that kind; the message by the one who asked (MOVE-9)."""
+    """
+    A basis, a message and a reason are texts of that kind; the message by the one who asked (MOVE-9).
+
+    A bulk's texts are those of whoever launched it, whoever led it when it asked.
+    """
     return db.execute("""
         SELECT t.id, x.kind FROM transfers t JOIN texts x ON x.id IN (t.basis_id, t.message_id, t.reason_id)
         WHERE (x.id IS t.basis_id AND (x.kind <> 'basis' OR x.author_id NOT IN (
-                SELECT t.asked_by_id UNION SELECT actor_id FROM events WHERE transfer_id = t.id
+                SELECT t.asked_by_id
+                UNION SELECT started_by_id FROM bulks b WHERE b.basis_id = x.id
+                UNION SELECT actor_id FROM events WHERE transfer_id = t.id
                 AND outcome = 'allowed' AND action IN ('transfer.reassign', 'transfer.impose'))))
-            OR (x.id IS t.message_id AND (x.kind <> 'message' OR x.author_id <> t.asked_by_id))
+            OR (x.id IS t.message_id AND (x.kind <> 'message' OR x.author_id NOT IN (SELECT t.asked_by_id
+                UNION SELECT started_by_id FROM bulks b WHERE b.message_id = x.id)))
             OR (x.id IS t.reason_id AND x.kind <> 'reason')
     """)
 

@@ -276,6 +276,14 @@ UPDATE calls SET by_id = :stranger;
 DELETE FROM bulk_items WHERE bulk_id = :bulk AND position = 0;
 -- asked_otherwise_than_the_bulk_says
 UPDATE transfers SET record_id = :foreign_record WHERE bulk_id = :bulk;
+-- reassigned_otherwise_than_the_bulk_says
+UPDATE bulk_items SET reassigned_at = '2020-01-01T00:00:00.000000Z' WHERE reassigned_at IS NOT NULL;
+-- imposed_otherwise_than_the_bulk_says: no reason
+UPDATE bulks SET reason_id = NULL;
+-- imposed_otherwise_than_the_bulk_says: asked
+UPDATE transfers SET imposed = 0 WHERE bulk_id = :imposing;
+-- imposed_otherwise_than_the_bulk_says: not told to
+UPDATE transfers SET imposed = 1 WHERE bulk_id = :bulk AND state = 'accepted';
 -- blocked_and_asked
 UPDATE bulk_items SET rule = 'ELIG-4' WHERE bulk_id = :bulk;
 -- bulk_states_do_not_follow
@@ -368,3 +376,7 @@ UPDATE bulk_answer_denials SET transfer_id = :refused;
 UPDATE member_roles SET role = 'administrator' WHERE role = 'practitioner';
 -- stopped_practising_unnoticed
 UPDATE transfers SET state = 'pending_acceptance' WHERE to_id = :promoted;
+
+-- signed_in_without_access
+INSERT INTO sessions SELECT printf('%064d', 1), id, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
+    '2026-01-02T00:00:00.000000Z' FROM members LIMIT 1;

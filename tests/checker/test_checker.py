@@ -23,7 +23,7 @@ from engine.messages.bulk_answer import GiveAnswer
 from engine.messages.transfer import StepInput
 from engine.notices import deliveries
 from engine.records import bulk_answers, bulks, destruction
-from engine.records.tables.base import DeliveryTrouble, NoteState
+from engine.records.tables.base import DeliveryTrouble, NoteState, TextKind
 from engine.states.bulk import Answer
 from engine.states.choices import Options, Purpose, RawDataChoice, RestorationCause, Role, ShareLevel
 from tests import build
@@ -122,7 +122,7 @@ def right(
     )
     ids |= _opened(clinic)
     _lose(clinic, ids)
-    ids["bulk"] = _bulk(clinic)
+    ids |= {"bulk": _bulk(clinic), "imposing": _imposing(clinic)}
     _name(clinic, ids)
     ids["pending"] = clinic.ask()
     frozen = clinic.full_record()
@@ -222,6 +222,38 @@ def _hold(clinic: Clinic) -> None:
     desk.take_appointment(world.new_owner, taken)
     desk.decline_appointment(world.new_owner, declined)
     desk.set_policy(world.administrator, hold_cancellations=False)
+
+
+def _imposing(clinic: Clinic) -> UUID:
+    """Transfer a caseload without an answer: one record, and one that is asked of somebody already."""
+    world, source, bulk_id = clinic.world, clinic.colleague(), uuid4()
+    with clinic.database.write() as session:
+        open_one, _ = (build.record(session, source, [world.client]).record_id for _ in range(2))
+    clinic.ask(by=source, to=clinic.colleague(), record_id=open_one)
+    reason = clinic.text(world.coordinator, TextKind.REASON)
+    launch = BulkLaunch(
+        bulk_id=bulk_id,
+        organization_id=world.organization,
+        actor_id=world.coordinator,
+        from_id=source,
+        to_ids=(world.new_owner,),
+        purpose=Purpose.DEPARTURE,
+        reassign_open=True,
+        impose=True,
+        reason_id=reason,
+    )
+    BulkSteps(clinic.database).launch(StepInput(what=launch, at=clinic.now))
+    with clinic.database.read() as session:
+        items = bulks.waiting(session, bulk_id, after=-1, limit=10)
+    how: dict[str, Any] = {"by": world.coordinator, "reason_id": reason, "bulk_id": bulk_id}
+    for item in items:
+        if item.reassigns is not None:
+            result = clinic.impose(item.reassigns, world.new_owner, command_id=item.transfer_id, **how)
+        else:
+            asked = {"transfer_id": item.transfer_id, "record_id": item.record_id, "impose": True, **how}
+            result = clinic.open(clinic.request(purpose=Purpose.DEPARTURE, **asked))
+        assert (result.denied, result.state) == (None, "accepted")
+    return bulk_id
 
 
 def _import(clinic: Clinic, folder: Path) -> None:

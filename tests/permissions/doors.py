@@ -526,6 +526,14 @@ DOORS: Final[Mapping[str, Door]] = {
         lambda d, who: d.desk.set_title(who, d.cast.candidate, "Psychologue"),
         names_member=True,
     ),
+    "member link": _by_role(
+        ("link_member",),
+        lambda d, who: d.desk.link_member(who, d.cast.candidate, "https://id.example", "s-1"),
+        names_member=True,
+    ),
+    "member unlink": _by_role(
+        ("unlink_member",), lambda d, who: d.desk.unlink_member(who, d.cast.candidate), names_member=True
+    ),
     "member accepts": _by_role(("set_accepts",), lambda d, who: d.desk.set_accepts(who, accepts=False)),
     "import fhir · enrich": _by_role(("enrich_patient",), _enrich),
     "import fhir": _by_role(("check_import", "check_import_owners", "imported", "import_patient"), _import),
@@ -547,6 +555,8 @@ NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "dev": "runs the product on one machine; whoever may run it has the database in their hands",
     "demo": "has a folder and invented people of its own",
     "worker": "runs the product; nobody acts",
+    "web": "the same",
+    "token": "signs with a key of the data folder; whoever may read it has the database in their hands",
     "doctor": "looks after the machine: versions, files, connections; ids of transfers alone",
     "reconcile": "brings rows and workflows together; nobody acts, and nothing is decided",
     "org create": "makes an organization with its first member, where nobody is a member yet",
@@ -581,6 +591,9 @@ NO_COMMAND: Final[Mapping[str, str]] = {
     "standing": "`doctor`",
     "check_database_file": "`doctor`",
     "check_database_version": "`doctor`",
+    "speaker": "finds who speaks, of whom an issuer vouches",
+    "persona": "the same, for the issuer of a data folder",
+    "personas": "the choice that such an issuer offers, where anybody may be anybody",
     "member_by_email": "finds who acts; what they may do comes next",
     "facts_of": "reads who acts, for the service",
     "reader": "reads one's own language and time zone",

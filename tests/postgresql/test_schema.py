@@ -438,6 +438,7 @@ def _bulks(sql: Sql) -> None:
     )
     for table, rule, change in (
         ("bulks", "BULK-1", "records = 2"),
+        ("bulks", "BULK-1", "impose = true"),
         ("bulk_items", "BULK-1", "position = 7"),
         ("bulk_lists", "BULK-1", "lines = 'another'"),
         ("bulk_answers", "BULK-5", "answer = 'refuse'"),

@@ -45,6 +45,8 @@ def preview(*lines: BulkLineView) -> BulkPreviewView:
         options=Options(),
         include_confidential_records=False,
         reassign_open=False,
+        insist=False,
+        impose=False,
         going=len(lines) - blocked,
         blocked=blocked,
         confidential_left_out=0,

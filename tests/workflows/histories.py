@@ -55,7 +55,12 @@ def failed_tasks(history: WorkflowHistory) -> list[str]:
 
 def leaks(text: str) -> list[str]:
     """Find planted secrets in a JSON document, also where it is encoded in base64, however deep."""
-    return sorted({found[:200] for found in _strings(json.loads(text)) if SECRET in found})
+    return sorted({found[:200] for found in strings(text) if SECRET in found})
+
+
+def strings(text: str) -> Iterator[str]:
+    """Give every string of a JSON document, also what is encoded in base64, however deep."""
+    return _strings(json.loads(text))
 
 
 def encoded(text: str) -> str:

@@ -31,6 +31,7 @@ async def start(clinic: Clinic, **more: object) -> BulkView:
     actor = more.pop("by", who.coordinator)
     key = more.pop("key", None)
     fingerprint = more.pop("fingerprint", None)
+    texts = {name: more.pop(name) for name in ("reason", "basis", "message") if name in more}
     choice = BulkChoice(**({"from_id": who.owner, "to_ids": (who.new_owner,)} | more))  # type: ignore[arg-type]
     return await clinic.service.bulks.start(
         actor,  # type: ignore[arg-type]
@@ -38,6 +39,7 @@ async def start(clinic: Clinic, **more: object) -> BulkView:
         purpose=Purpose.DEPARTURE,
         key=key,  # type: ignore[arg-type]
         fingerprint=fingerprint,  # type: ignore[arg-type]
+        **texts,  # type: ignore[arg-type]
     )
 
 

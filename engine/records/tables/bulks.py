@@ -7,6 +7,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -59,6 +60,12 @@ class Bulk(Base):
     keep_copy: Mapped[bool]
     include_confidential_records: Mapped[bool]
     reassign_open: Mapped[bool]
+    #: Whether also those are asked who take no new records (ELIG-3).
+    insist: Mapped[bool] = mapped_column(server_default=false())
+    #: Whether each record is handed over at once, without an answer (OVR-1).
+    impose: Mapped[bool] = mapped_column(server_default=false())
+    #: Why it imposes or reassigns (ST-2).
+    reason_id: Mapped[UUID | None]
     basis_id: Mapped[UUID | None] = mapped_column(ForeignKey("texts.id"))
     message_id: Mapped[UUID | None] = mapped_column(ForeignKey("texts.id"))
     list_id: Mapped[UUID | None] = mapped_column(ForeignKey("bulk_lists.id"))
@@ -95,6 +102,9 @@ class BulkItem(Base):
     attempt: Mapped[int]
     #: Of this attempt; its row is there once the record is asked for.
     transfer_id: Mapped[UUID]
+    #: The open transfer that is reassigned instead (OVR-3); ``transfer_id`` is this one once that is done.
+    reassigns: Mapped[UUID | None]
+    reassigned_at: Mapped[datetime | None]
     #: What stopped the last try that no rule stopped: a name, never a text.
     error: Mapped[str | None]
 

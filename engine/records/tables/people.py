@@ -90,6 +90,46 @@ class Member(Base):
     notices: Mapped[NoticePace] = mapped_column(server_default=text("'at_once'"))
 
 
+class SignedIn(Base):
+    """
+    Somebody who is signed in at the console: a digest of what their browser holds, never the thing itself.
+
+    Rows end with the session; that it began and ended is in the log.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        CheckConstraint("length(digest) = 64", name="digest_whole"),
+        CheckConstraint("began_at < until_at", name="ends_later"),
+        Index(None, "member_id"),
+        STRICT,
+    )
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    began_at: Mapped[datetime]
+    #: When they last asked for a page, give or take a few minutes.
+    seen_at: Mapped[datetime]
+    until_at: Mapped[datetime]
+
+
+class Subject(Base):
+    """Who a member is for an OpenID Connect issuer; an administrator says so, and may take it back."""
+
+    __tablename__ = "subjects"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "issuer", "subject"),
+        Index(None, "issuer", "subject"),
+        STRICT,
+    )
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    linked_at: Mapped[datetime]
+
+
 class MemberRole(Base):
     """A role that a member holds (ROLE-1)."""
 

@@ -68,3 +68,60 @@ async def test_sixty_records_are_asked_for_and_accepted_in_one_gesture_under_kil
     )
     assert asked == [(RECORDS,)]
     clinic.check()
+
+
+@pytest.mark.slow
+async def test_sixty_records_are_imposed_under_kills_those_that_are_open_too(
+    stack: Stack, clinic: Clinic
+) -> None:
+    """OVR-1, OVR-3, BULK-3, MOVE-3: each is handed over once, to whom the plan says."""
+    practice = clinic.practice()
+    world = practice.world
+    records = [world.record, *(clinic.record(practice) for _ in range(RECORDS - 1))]
+    # Spread over the caseload, so that kills meet them.
+    open_ones = [(await clinic.request(practice, record_id)).id for record_id in records[::5]]
+    choice = BulkChoice(from_id=world.owner, to_ids=(practice.third,), reassign_open=True, impose=True)
+    started = await clinic.service.bulks.start(
+        world.coordinator, choice, purpose=Purpose.DEPARTURE, reason="gone since Monday"
+    )
+    for part in (3, 2):
+        await until(lambda: stand(clinic, started.id).get("accepted", 0) >= RECORDS // part, "a part")  # noqa: B023
+        await killed(stack, clinic)
+    await until(lambda: stand(clinic, started.id) == {"accepted": RECORDS}, "all handed over")
+    await until(lambda: ended(clinic, started.id), "its end")
+
+    assert {clinic.state_of_record(record_id) for record_id in records} == {"accepted"}
+    imposed = clinic.select(
+        "SELECT count(*), count(DISTINCT transfer_id) FROM events"
+        " WHERE action = 'transfer.impose' AND outcome = 'allowed'"
+    )
+    assert imposed == [(RECORDS, RECORDS)]
+    taken_over = clinic.select("SELECT transfer_id FROM bulk_items WHERE reassigned_at IS NOT NULL")
+    assert {found for (found,) in taken_over} == {str(found) for found in open_ones}
+    owners = clinic.select("SELECT DISTINCT owner_id FROM holdings WHERE state = 'live'")
+    assert owners == [(str(practice.third),)]
+    clinic.check()
+
+
+@pytest.mark.slow
+async def test_what_is_open_is_reassigned_once_under_kills(stack: Stack, clinic: Clinic) -> None:
+    """OVR-3, MOVE-3."""
+    practice = clinic.practice()
+    world = practice.world
+    records = [world.record, *(clinic.record(practice) for _ in range(RECORDS // 2 - 1))]
+    for record_id in records:
+        await clinic.request(practice, record_id)
+    choice = BulkChoice(from_id=world.owner, to_ids=(practice.third,), reassign_open=True)
+    started = await clinic.service.bulks.start(
+        world.coordinator, choice, purpose=Purpose.DEPARTURE, reason="gone since Monday"
+    )
+    await until(lambda: stand(clinic, started.id).get("pending_acceptance", 0) >= len(records) // 3, "a part")
+    await killed(stack, clinic)
+    await until(lambda: stand(clinic, started.id) == {"pending_acceptance": len(records)}, "all reassigned")
+
+    reassigned = clinic.select(
+        "SELECT count(*), count(DISTINCT transfer_id) FROM events"
+        " WHERE action = 'transfer.reassign' AND outcome = 'allowed'"
+    )
+    assert reassigned == [(len(records), len(records))]
+    clinic.check()

@@ -1,85 +1,31 @@
 """A bulk's steps on the database alone: what a launch fixes, what may be asked in its name."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from engine.activities import denials
 from engine.activities.bulk_answers import BulkAnswers
-from engine.activities.bulk_steps import BulkSteps
+from engine.desk.desk import Desk
 from engine.errors import Denied
-from engine.messages.bulk import BulkCommand, BulkLaunch, BulkLook, BulkResult, BulkStop
 from engine.messages.bulk_answer import GiveAnswer
-from engine.messages.transfer import Step, StepInput, StepResult
-from engine.records import bulks
-from engine.records.bulks import Waiting
+from engine.messages.transfer import Step, StepInput
+from engine.records import bulks, locks
+from engine.records import caseload as caseload_reading
 from engine.records.tables.base import TextKind
+from engine.records.tables.bulks import BulkList
 from engine.rules.bulk import Listed
 from engine.states.bulk import Answer, BulkState
 from engine.states.choices import Options, Purpose, Role
 from tests import build
 from tests.integration.caseload.looking import records
+from tests.integration.caseload.running import Caseload
 from tests.integration.handover.clinic import Clinic
-
-
-class Caseload:
-    """The owner's caseload on its way to the new owner."""
-
-    def __init__(self, clinic: Clinic) -> None:
-        self.clinic = clinic
-        self.steps = BulkSteps(clinic.database)
-        self.bulk_id = uuid4()
-
-    def launch(self, **more: Any) -> BulkResult:  # noqa: ANN401
-        """Run the step ``launch``, as the coordinator unless the test says otherwise."""
-        world = self.clinic.world
-        fields: dict[str, Any] = {
-            "bulk_id": self.bulk_id,
-            "organization_id": world.organization,
-            "actor_id": world.coordinator,
-            "from_id": world.owner,
-            "to_ids": (world.new_owner,),
-            "purpose": Purpose.DEPARTURE,
-        }
-        return self.steps.launch(StepInput(what=BulkLaunch(**(fields | more)), at=self.clinic.now))
-
-    def command(self, name: str, *, by: UUID | None = None, **more: Any) -> BulkResult:  # noqa: ANN401
-        """Run a coordinator's step."""
-        made = (BulkStop if name == "stop" else BulkCommand)(
-            bulk_id=self.bulk_id,
-            command_id=more.pop("command_id", None) or uuid4(),
-            actor_id=by or self.clinic.world.coordinator,
-            **more,
-        )
-        result: BulkResult = getattr(self.steps, name)(StepInput(what=made, at=self.clinic.now))
-        return result
-
-    def watch(self) -> BulkResult:
-        """Run the step ``watch``."""
-        return self.steps.watch(StepInput(what=BulkLook(bulk_id=self.bulk_id), at=self.clinic.now))
-
-    def waiting(self) -> list[Waiting]:
-        """Give what is to be asked for."""
-        with self.clinic.database.read() as session:
-            return bulks.waiting(session, self.bulk_id, after=-1, limit=100)
-
-    def ask(self, item: Waiting, **more: Any) -> StepResult:  # noqa: ANN401
-        """Run a transfer's first step as the bulk's page does, unless the test says otherwise."""
-        fields: dict[str, Any] = {
-            "transfer_id": item.transfer_id,
-            "record_id": item.record_id,
-            "by": self.clinic.world.coordinator,
-            "to": item.to_id,
-            "purpose": Purpose.DEPARTURE,
-            "bulk_id": self.bulk_id,
-        }
-        return self.clinic.open(self.clinic.request(**(fields | more)))
-
-
-@pytest.fixture
-def caseload(clinic: Clinic) -> Caseload:
-    return Caseload(clinic)
 
 
 class TestLaunch:
@@ -265,6 +211,164 @@ class TestCommands:
         assert caseload.watch().state is BulkState.RUNNING
 
 
+class TestRoleLost:
+    """ROLE-5: whoever loses the role leads nothing from that transaction on."""
+
+    @pytest.mark.parametrize("how", ["revoke", "deactivate"])
+    def test_what_they_lead_pauses_at_once(
+        self, clinic: Clinic, desk: Desk, caseload: Caseload, how: str
+    ) -> None:
+        other = _coordinator(clinic)
+        caseload.launch()
+        [item] = caseload.waiting()
+        world = clinic.world
+        clinic.change(
+            "INSERT INTO member_roles (member_id, role) VALUES (:id, 'administrator')", id=world.coordinator
+        )
+        if how == "revoke":
+            desk.revoke(world.administrator, world.coordinator, Role.COORDINATOR)
+        else:
+            desk.deactivate(world.administrator, world.coordinator)
+
+        assert clinic.rows("SELECT state, paused_rule FROM bulks") == [("paused", "ROLE-5")]
+        assert caseload.ask(item).denied == "BULK-4/paused"
+        told = clinic.rows("SELECT member_id FROM outbox WHERE kind = 'bulk_paused'")
+        assert {UUID(str(who)) for (who,) in told} == {world.coordinator, other}
+        assert caseload.command("resume", by=other).state is BulkState.RUNNING
+
+    def test_another_role_or_another_leader_pauses_nothing(
+        self, clinic: Clinic, desk: Desk, caseload: Caseload
+    ) -> None:
+        other = _coordinator(clinic)
+        caseload.launch()
+        clinic.change(
+            "INSERT INTO member_roles (member_id, role) VALUES (:id, 'practitioner')",
+            id=clinic.world.coordinator,
+        )
+        desk.revoke(clinic.world.administrator, clinic.world.coordinator, Role.PRACTITIONER)
+        desk.deactivate(clinic.world.administrator, other)
+
+        assert caseload.watch().state is BulkState.RUNNING
+
+
+class TestPlannedAhead:
+    """BULK-2: a launch is planned before its transaction, and planned anew if what it stands on changed."""
+
+    @pytest.mark.parametrize("what", ["restriction", "record", "transfer", "load"])
+    def test_a_change_in_between_is_seen(
+        self, clinic: Clinic, caseload: Caseload, monkeypatch: pytest.MonkeyPatch, what: str
+    ) -> None:
+        other = clinic.colleague()
+        if what == "load":
+            # Nobody else's load decides who has the one record.
+            with clinic.database.write() as session:
+                build.record(session, other, [build.client(session, clinic.world.organization)])
+        changes: dict[str, Callable[[], object]] = {
+            "restriction": lambda: clinic.restrict(member_id=clinic.world.new_owner),
+            "record": lambda: records(clinic, "D-1"),
+            "transfer": clinic.ask,
+            "load": lambda: _give(clinic, clinic.world.new_owner, 3),
+        }
+        whole, planned = caseload_reading.plan_ahead, 0
+
+        def then_change(*given: Any) -> Any:  # noqa: ANN401
+            nonlocal planned
+            found = whole(*given)
+            planned += 1
+            if planned == 1:
+                changes[what]()
+            return found
+
+        monkeypatch.setattr(caseload_reading, "plan_ahead", then_change)
+        result = caseload.launch(to_ids=(clinic.world.new_owner, other))
+
+        assert (planned, result.denied) == (2, None)
+        expected = {"restriction": {"waiting": 1}, "record": {"waiting": 2}, "transfer": {"blocked": 1}}
+        assert result.counts == expected.get(what, {"waiting": 1})
+        if what in {"restriction", "load"}:
+            assert [item.to_id for item in caseload.waiting()] == [other]
+
+    def test_what_was_counted_is_not_counted_again(
+        self, clinic: Clinic, caseload: Caseload, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """BULK-6: the transaction that others wait for reads no item."""
+        counting = []
+        whole = caseload_reading._counts
+
+        def counted(session: Session, *given: Any) -> Any:  # noqa: ANN401
+            counting.append(session.get_bind())
+            return whole(session, *given)
+
+        monkeypatch.setattr(caseload_reading, "_counts", counted)
+        caseload.launch()
+
+        assert len(counting) == 1
+
+
+class TestLists:
+    def test_what_no_bulk_goes_by_is_swept(self, clinic: Clinic, caseload: Caseload) -> None:
+        records(clinic, "D-1")
+        world, kept, unused, fresh = clinic.world, uuid4(), uuid4(), uuid4()
+        line = [Listed(line=1, record="D-1")]
+        with clinic.database.write() as session:
+            for list_id, at in ((kept, build.NOW), (unused, build.NOW), (fresh, clinic.now)):
+                bulks.add_list(session, list_id, world.organization, world.coordinator, line, at)
+        assert caseload.launch(list_id=kept).counts == {"waiting": 1}
+        with clinic.database.write() as session:
+            assert bulks.sweep_lists(session, build.NOW + timedelta(seconds=1)) == 1
+            left = session.scalars(select(BulkList.id)).all()
+
+        assert set(left) == {kept, fresh}
+
+    def test_the_recipients_that_a_file_names_are_held(
+        self, clinic: Clinic, caseload: Caseload, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """BULK-1: as those that the launch names."""
+        world, list_id = clinic.world, uuid4()
+        clinic.change("UPDATE members SET email = 'new@clinic.example' WHERE id = :id", id=world.new_owner)
+        clinic.change("UPDATE records SET number = 'D-7'")
+        held: set[UUID] = set()
+        whole = locks.lock_members
+
+        def lock(session: Session, *shared: UUID, **more: Any) -> None:  # noqa: ANN401
+            held.update(shared)
+            whole(session, *shared, **more)
+
+        monkeypatch.setattr(locks, "lock_members", lock)
+        with clinic.database.write() as session:
+            lines = [Listed(line=1, record="D-7", to="new@clinic.example")]
+            bulks.add_list(session, list_id, world.organization, world.coordinator, lines, clinic.now)
+        result = caseload.launch(to_ids=(), list_id=list_id, list_names_recipients=True)
+
+        assert (result.counts, world.new_owner in held) == ({"waiting": 1}, True)
+
+
+class TestWhoseRecords:
+    def test_a_record_that_has_moved_on_is_left_where_it_is(self, clinic: Clinic, caseload: Caseload) -> None:
+        """BULK-1: a bulk transfers the records of one practitioner, not of who has them by now."""
+        caseload.launch()
+        [item] = caseload.waiting()
+        other = clinic.colleague()
+        clinic.hand_over(to=other)
+
+        assert caseload.ask(item).denied == "BULK-3/not_held"
+        assert clinic.rows("SELECT count(*) FROM transfers WHERE bulk_id IS NOT NULL") == [(0,)]
+
+    def test_whoever_launched_it_receives_nothing_by_it(self, clinic: Clinic, caseload: Caseload) -> None:
+        """ELIG-9: not even when somebody else leads it by then, whatever policy allows."""
+        world, other = clinic.world, _coordinator(clinic)
+        caseload.launch(to_ids=(world.new_owner,))
+        [item] = caseload.waiting()
+        clinic.change("UPDATE bulk_items SET to_id = :id", id=world.coordinator)
+        clinic.change(
+            "INSERT INTO member_roles (member_id, role) VALUES (:id, 'practitioner')", id=world.coordinator
+        )
+        caseload.command("pause")
+        caseload.command("resume", by=other)
+
+        assert caseload.ask(item, by=other, to=world.coordinator).denied == "ELIG-9"
+
+
 class TestAnswers:
     def give(self, clinic: Clinic, caseload: Caseload, answer: Answer, **more: Any) -> str | None:  # noqa: ANN401
         fields: dict[str, Any] = {
@@ -293,6 +397,12 @@ class TestAnswers:
 
         assert self.give(clinic, caseload, Answer.REFUSE) == "ST-2"
         assert self.give(clinic, caseload, Answer.REFUSE, reason_id=foreign) == "bad_input/unknown_text"
+
+
+def _give(clinic: Clinic, who: UUID, many: int) -> None:
+    with clinic.database.write() as session:
+        for _ in range(many):
+            build.record(session, who, [build.client(session, clinic.world.organization)])
 
 
 def _coordinator(clinic: Clinic) -> UUID:

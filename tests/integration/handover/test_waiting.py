@@ -1,7 +1,6 @@
 """What waits for a coordinator (ST-1), the deadline (ST-3) or an operator (ST-5); and what the log says."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,6 +11,7 @@ from engine.records.tables.base import TextKind
 from engine.states.choices import Role
 from tests import build
 from tests.integration.handover.clinic import DEADLINE, EVERYTHING, Clinic
+from tests.integration.handover.losing import bring_back, lose_content
 
 
 def _deactivate(clinic: Clinic, member: UUID) -> None:
@@ -195,26 +195,11 @@ def test_st_3_a_policy_change_holds_from_the_next_asking(clinic: Clinic) -> None
     assert clinic.expire(second, after=timedelta(seconds=60)).state == "expired"
 
 
-def _lose_content(clinic: Clinic, transfer_of: UUID) -> dict[str, Any]:
-    """Remove the bytes of one note behind the database's back; give the row for ``_bring_back``."""
-    ((organization, sha256, body),) = clinic.rows(
-        "SELECT c.organization_id, c.sha256, c.body FROM content c JOIN notes n ON n.sha256 = c.sha256"
-        " WHERE n.holding_id = :id AND n.author_only = false LIMIT 1",
-        id=transfer_of,
-    )
-    clinic.tamper("DELETE FROM content WHERE sha256 = :sha256", sha256=sha256)
-    return {"organization": UUID(organization), "sha256": sha256, "body": body}
-
-
-def _bring_back(clinic: Clinic, lost: dict[str, Any]) -> None:
-    clinic.tamper("INSERT INTO content VALUES (:organization, :sha256, :body)", **lost)
-
-
 def test_st_5_a_missing_byte(clinic: Clinic) -> None:
     """ST-5: nothing moved; shown with its cause; logged once; does not expire; cancel undoes."""
     full = clinic.full_record()
     transfer = clinic.ask(record_id=full.record, options=EVERYTHING)
-    back = _lose_content(clinic, full.holding)
+    back = lose_content(clinic, full.holding)
 
     for _ in range(2):
         with pytest.raises(ApplicationError) as stuck:
@@ -229,17 +214,17 @@ def test_st_5_a_missing_byte(clinic: Clinic) -> None:
     assert clinic.expire(transfer, after=timedelta(days=90)).state == "pending_acceptance"
     assert clinic.cancel(transfer).state == "cancelled"
     assert clinic.column(transfer, "stuck_cause") is None
-    _bring_back(clinic, back)
+    bring_back(clinic, back)
 
 
 def test_st_5_once_the_cause_is_gone_the_same_command_succeeds(clinic: Clinic) -> None:
     """ST-5, OVR-2: the kept decision is executed when it can be."""
     full, command = clinic.full_record(), uuid4()
     transfer = clinic.ask(record_id=full.record, options=EVERYTHING)
-    back = _lose_content(clinic, full.holding)
+    back = lose_content(clinic, full.holding)
     with pytest.raises(ApplicationError):
         clinic.accept(transfer, command_id=command)
-    _bring_back(clinic, back)
+    bring_back(clinic, back)
 
     assert clinic.accept(transfer, command_id=command).state == "accepted"
 
@@ -250,7 +235,7 @@ def test_st_5_only_the_new_owners_own_decision_is_undone_by_a_rule(clinic: Clini
     """ST-5, OVR-2: others try in vain and change nothing; what stops the new owner lets time run on."""
     full, stranger = clinic.full_record(), Clinic(clinic.database).world.owner
     transfer = clinic.ask(record_id=full.record, options=EVERYTHING)
-    back = _lose_content(clinic, full.holding)
+    back = lose_content(clinic, full.holding)
     with pytest.raises(ApplicationError):
         clinic.accept(transfer)
     for other in (clinic.world.owner, clinic.world.coordinator, stranger):
@@ -262,7 +247,7 @@ def test_st_5_only_the_new_owners_own_decision_is_undone_by_a_rule(clinic: Clini
     assert clinic.accept(transfer).denied == "VIS-11/no_longer"
 
     assert clinic.column(transfer, "stuck_cause") is None
-    _bring_back(clinic, back)
+    bring_back(clinic, back)
     assert clinic.expire(transfer).state == "expired"
 
 

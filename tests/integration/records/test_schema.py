@@ -719,7 +719,10 @@ class TestBulks:
         sql.denied(rule, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
 
     def test_the_start_never_changes(self, sql: "Sql") -> None:
-        for column in ("from_id", "started_by_id", "purpose", "records", "fingerprint", "keep_copy"):
+        for column in (
+            *("from_id", "started_by_id", "purpose", "records", "fingerprint", "keep_copy"),
+            *("impose", "insist", "reason_id"),
+        ):
             sql.denied("BULK-1", f"UPDATE bulks SET {column} = 7")
         sql.denied("BULK-1", "UPDATE bulk_lists SET lines = ''")
         sql.allowed("UPDATE bulks SET state = 'paused', paused_rule = 'ROLE-5'")

@@ -15,6 +15,8 @@ from engine.temporal.plugin import PASSED_THROUGH, PassationPlugin
 from engine.workflows.registry import WORKFLOWS
 
 SECRET = "Tremblay"
+#: Another object each time that this module is loaded.
+BOX = [SECRET]
 
 
 @workflow.defn(failure_exception_types=[Exception])
@@ -22,6 +24,13 @@ class LooksAtTheClock:
     @workflow.run
     async def run(self) -> None:
         datetime.now()  # noqa: DTZ005 - forbidden, that is the point
+
+
+@workflow.defn
+class SeesItsModule:
+    @workflow.run
+    async def run(self) -> int:
+        return id(BOX)
 
 
 @workflow.defn
@@ -50,6 +59,15 @@ async def test_sandbox_watches(at_server: Settings) -> None:
             await client.execute_workflow(LooksAtTheClock.run, id=queue, task_queue=queue)
 
     assert "datetime.datetime.now" in str(failed.value.cause)
+
+
+async def test_production_loads_no_module_anew_for_each_workflow(at_server: Settings) -> None:
+    client = await connect(at_server, plugin=PassationPlugin(sandboxed=False))
+    queue = f"queue-{uuid.uuid4()}"
+    async with Worker(client, task_queue=queue, workflows=[SeesItsModule]):
+        seen = await client.execute_workflow(SeesItsModule.run, id=queue, task_queue=queue)
+
+    assert seen == id(BOX)
 
 
 async def test_failures_are_encoded(at_server: Settings) -> None:
