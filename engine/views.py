@@ -557,13 +557,33 @@ class TroubleView(View):
 class CallView(View):
     """A client whom somebody must call about an appointment that is cancelled (NOTE-2)."""
 
-    id: int
+    #: What ``call done`` names; ``None`` for an appointment that nobody has decided about yet.
+    id: int | None
+    appointment_id: UUID
     record_id: UUID
     record_number: str
     client: str
     starts_at: datetime
     why: str
     #: Whether the record is the reader's own.
+    yours: bool
+
+
+class HeldAppointmentView(View):
+    """A cancelled appointment whose client has not been told: a decision is to be made first (NOTE-2)."""
+
+    #: The appointment's.
+    id: UUID
+    transfer_id: UUID
+    #: ``None`` where the record is confidential and not the reader's.
+    record_number: str | None
+    starts_at: datetime
+    ends_at: datetime
+    was_with: str
+    responsible: str
+    #: Whether who is responsible now is asked to take it.
+    offered: bool
+    #: Whether that is the reader.
     yours: bool
 
 

@@ -92,6 +92,7 @@ def policies_of(session: Session, organization_id: UUID) -> dict[str, policies.V
         "coordinator_may_receive": row.coordinator_may_receive,
         "remind_coordinators": timedelta(seconds=row.remind_coordinators),
         "announce_practitioner": row.announce_practitioner,
+        "hold_cancellations": row.hold_cancellations,
         "grace_days": row.grace_days,
         "retention_years": row.retention_years,
     }
