@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -33,8 +34,10 @@ async def departure(stage: Stage) -> list[Told]:
     report = stage.desk.bulk_report(stage.clinic.coordinator.id, started.id)
     _reported(stage, report, held)
     for item in report.items:
-        if item.transfer_id is not None:
-            told.append(stage.ended_of("departure", held[item.record_id], item.transfer_id, began, leaver))
+        if item.transfer_id is not None and item.decided_at is not None:
+            one = stage.ended_of("departure", held[item.record_id], item.transfer_id, began, leaver)
+            took = item.decided_at - report.bulk.started_at
+            told.append(replace(one, seconds=took.total_seconds()))
     return told
 
 
@@ -144,9 +147,11 @@ async def _asked_through_a_power_cut(stage: Stage, started: BulkView) -> None:
     report.line("departure.asked", count=going, seconds=report.words.seconds(time.monotonic() - died))
 
 
-async def _accepted(stage: Stage, bulk_id: UUID, successors: tuple[MemberView, MemberView]) -> None:
-    """Let each successor accept everything in one gesture (BULK-5)."""
+async def _accepted(stage: Stage, bulk_id: UUID, both: tuple[MemberView, MemberView]) -> None:
+    """Let each successor who is asked for something accept all of it in one gesture (BULK-5)."""
     began, coordinator = time.monotonic(), stage.clinic.coordinator.id
+    asked = {part.id for part in stage.desk.bulk(coordinator, bulk_id).recipients if part.counts}
+    successors = [one for one in both if one.id in asked]
     given: list[AnswerView] = await asyncio.gather(
         *(stage.service.bulks.answer(one.id, bulk_id, Answer.ACCEPT) for one in successors)
     )
