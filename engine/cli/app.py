@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final, NoReturn
 
 import typer
@@ -142,6 +143,7 @@ def _failed(call: Call, error: EngineError) -> int:
     return exit_code(error)
 
 
+@cache
 def _command(language: str) -> Any:  # noqa: ANN401 - typer has no public name for it
     """Give the whole command with its help in one language."""
     built = typer.main.get_command(build())

@@ -6,6 +6,7 @@ from engine.desk.clients import ClientsDesk
 from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
+from engine.desk.held import HeldDesk
 from engine.desk.identities import IdentitiesDesk
 from engine.desk.importing import ImportDesk
 from engine.desk.items import ItemsDesk
@@ -20,6 +21,7 @@ from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 from engine.desk.roles import RolesDesk
 from engine.desk.services import ServicesDesk
+from engine.desk.sessions import SessionsDesk
 from engine.desk.watching import WatchingDesk
 
 
@@ -42,6 +44,8 @@ class Desk(
     OpeningsDesk,
     ImportDesk,
     NoticesDesk,
+    HeldDesk,
+    SessionsDesk,
     ProvingDesk,
     BulkPreviewDesk,
     BulksDesk,

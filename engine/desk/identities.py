@@ -5,7 +5,7 @@ from uuid import UUID
 from engine.desk.base import Commands, Writing, patiently
 from engine.desk.membership import colleague, view
 from engine.errors import BadInput, Unidentified
-from engine.records import facts, subjects
+from engine.records import facts, sessions, subjects
 from engine.rules import writing as rules
 from engine.views import LinkView, PersonaView
 
@@ -20,6 +20,9 @@ class IdentitiesDesk(Commands):
             command.role = rules.check_administrator(command.actor)
             member = colleague(command.session, command.actor, member_id)
             command.subject_id = member.id
+            if subjects.link_of(command.session, member.id) != (issuer, subject):
+                # Whoever signed in as them before may be somebody else.
+                sessions.end_all(command.session, member.id)
             subjects.link(command.session, member.id, member.organization_id, issuer, subject, command.now)
             return self._link(command, member.id)
 
@@ -34,6 +37,7 @@ class IdentitiesDesk(Commands):
             command.subject_id = member.id
             # One who is not linked stays so: the same command has the same answer (MOVE-3).
             subjects.unlink(command.session, member.id)
+            sessions.end_all(command.session, member.id)
             return self._link(command, member.id)
 
         return self._command(actor_id, "member.unlink", do, changed=member_id)

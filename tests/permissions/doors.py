@@ -20,7 +20,7 @@ from engine.records.importing import Parcel
 from engine.records.tables.people import Member
 from engine.rules.content import ContentClass
 from engine.states.choices import NoticePace, Options, Purpose, RestorationCause, Role, ShareLevel
-from engine.views import BulkLineView, HoldView, RecordView, TransferView
+from engine.views import BulkLineView, HeldAppointmentView, HoldView, RecordView, TransferView
 from tests.permissions.cast import PENDING, STATES, Cast, Target
 from tests.permissions.nearby import Nearby
 
@@ -238,6 +238,11 @@ def _open_copy(doors: Doors, actor: UUID, target: Target) -> object:
     )
 
 
+def _undecided(found: list[HeldAppointmentView], target: Target) -> None:
+    if target.held_appointment not in {one.id for one in found}:
+        raise Absent
+
+
 def _by_role(
     covers: tuple[str, ...], run: Callable[[Doors, UUID], object], *, names_member: bool = False
 ) -> Door:
@@ -445,6 +450,23 @@ DOORS: Final[Mapping[str, Door]] = {
     "appointment cancel · a collaborator's": Door(
         ("cancel_appointment",), lambda d, who, t: d.desk.cancel_appointment(who, t.their_appointment)
     ),
+    "appointment held": Door(
+        ("held_appointments",),
+        lambda d, who, t: d.desk.held_appointments(who),
+        _undecided,
+    ),
+    "appointment release": Door(
+        ("release_appointment",), lambda d, who, t: d.desk.release_appointment(who, t.held_appointment)
+    ),
+    "appointment offer": Door(
+        ("offer_appointment",), lambda d, who, t: d.desk.offer_appointment(who, t.held_appointment)
+    ),
+    "appointment take": Door(
+        ("take_appointment",), lambda d, who, t: d.desk.take_appointment(who, t.offered_appointment)
+    ),
+    "appointment decline": Door(
+        ("decline_appointment",), lambda d, who, t: d.desk.decline_appointment(who, t.offered_appointment)
+    ),
     # -- the record itself --------------------------------------------------------------------------------
     "record share": Door(
         ("share",),
@@ -592,6 +614,9 @@ NO_COMMAND: Final[Mapping[str, str]] = {
     "check_server": "asks whether a Temporal server answers",
     "persona": "the same, for the issuer of a data folder",
     "personas": "the choice that such an issuer offers, where anybody may be anybody",
+    "begin_session": "signs in whom an issuer vouched for",
+    "visitor": "finds who holds a session",
+    "end_session": "signs out whoever holds it",
     "member_by_email": "finds who acts; what they may do comes next",
     "facts_of": "reads who acts, for the service",
     "reader": "reads one's own language and time zone",
