@@ -9,8 +9,8 @@ from alembic import op
 
 from engine.records.types import Id, Instant
 
-revision = "0026"
-down_revision = "0025"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
