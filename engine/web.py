@@ -6,9 +6,10 @@ import importlib
 import importlib.util
 import logging
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -127,9 +128,20 @@ def serve(settings: Settings, *, host: str, port: int, local: bool = False) -> N
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         log.info("web.starting", address=address, local_issuer=local, pid=os.getpid())
-        asyncio.run(uvicorn.Server(config).serve())
+        asyncio.run(_Server(config).serve())
     finally:
         desk.database.close()
+
+
+class _Server(uvicorn.Server):
+    """Ends by itself when it is told to, instead of dying of the same signal once it has ended."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let SIGTERM and SIGINT ask for the end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -152,6 +152,12 @@ class DevStack:
         """Kill the server (SIGKILL) and return when it is dead; it is started again."""
         self.server.kill()
 
+    def kill_web(self) -> None:
+        """Kill the interface and the console (SIGKILL); they are started again."""
+        with self._changing:
+            if self._web is not None:
+                processes.kill(self._web)
+
     def kill_worker(self, environment: Mapping[str, str] | None = None) -> None:
         """
         Kill the worker (SIGKILL) and return when it is dead; it is started again.

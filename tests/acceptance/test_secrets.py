@@ -4,8 +4,10 @@ import base64
 import binascii
 import json
 import logging
+import os
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -16,12 +18,15 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+import httpx2
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowUpdateFailedError
 
+from engine import processes
 from engine.activities import sweep
 from engine.errors import Denied, NotFound, Unavailable
+from engine.identity.local import Keys, access_token, issuer_at
 from engine.messages.transfer import REQUEST, Accept, Message, TransferRequest, workflow_id
 from engine.settings import Settings
 from engine.states.choices import BasisForm, Purpose, Role
@@ -328,6 +333,67 @@ async def met_by_an_error(scene: Scene) -> None:
     scene.raw("DROP TRIGGER failing")
 
 
+async def over_http(scene: Scene) -> None:
+    """Decisions, denials, malformed requests and a fault; what may not quote anything is kept."""
+    settings, people = scene.clinic.settings, scene.people
+    (port,) = processes.free_ports(None)
+    address_of_web = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-P", "-m", "engine.web", "--data", str(settings.data)]
+    web = processes.start(
+        [*command, "--port", str(port), "--local-issuer"], log=settings.web_log, environment=dict(os.environ)
+    )
+    try:
+        async with httpx2.AsyncClient(base_url=address_of_web, timeout=60) as client:
+            await until(lambda: _answers(address_of_web), "the interface")
+            keys = Keys(settings.issuer_key)
+
+            async def send(who: UUID, method: str, path: str, body: object = None) -> httpx2.Response:
+                token = access_token(keys, issuer_at(address_of_web), who)
+                headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"{uuid4()}"}
+                answer = await client.request(method, f"/v1{path}", headers=headers, json=body)
+                if not answer.is_success:
+                    scene.stderr.append(answer.text)
+                return answer
+
+            said = {
+                "record": f"{scene.record()}",
+                "to": address("new_owner"),
+                "purpose": "continuity",
+                "message": text("message"),
+                "basis": {"form": "written", "text": text("basis")},
+            }
+            asked = (await send(people.owner, "POST", "/transfers", said)).json()
+            wrong = said | {"purpose": marker("message"), "basis": text("basis"), "to": [text("note")]}
+            for body in (wrong, [text("note")], text("note"), said | {"to": marker("member_email")}):
+                assert not (await send(people.owner, "POST", "/transfers", body)).is_success
+            path = f"/transfers/{asked['id']}"
+            for who in (people.stranger, people.owner):
+                body = {"reason": text("refusal_reason")}
+                assert not (await send(who, "POST", f"{path}/refuse", body)).is_success
+            assert not (await send(people.owner, "GET", f"/records/{marker('title')}")).is_success
+            scene.raw(
+                "CREATE TRIGGER failing BEFORE INSERT ON clients"
+                f" BEGIN SELECT RAISE(FAIL, '{marker('engine_text')}'); END"
+            )
+            body = {"title": marker("title"), "client": marker("client_name")}
+            failed = await send(people.owner, "POST", "/records", body)
+            assert failed.status_code == 500, failed.status_code
+            scene.raw("DROP TRIGGER failing")
+            done = await send(people.new_owner, "POST", f"{path}/refuse", {"reason": text("refusal_reason")})
+            assert done.json()["state"] == "refused", done.status_code
+            scene.stderr.append((await client.get("/metrics")).text)
+    finally:
+        processes.end(web, patience=30)
+    assert web.returncode == 0
+
+
+def _answers(address_of_web: str) -> bool:
+    try:
+        return httpx2.get(f"{address_of_web}/healthz", timeout=2).is_success
+    except httpx2.HTTPError:
+        return False
+
+
 FLOWS: Final = (
     accepted,
     refused,
@@ -336,6 +402,7 @@ FLOWS: Final = (
     malformed,
     without_its_bytes,
     met_by_an_error,
+    over_http,
 )
 
 
@@ -344,6 +411,8 @@ async def test_nothing_that_people_wrote_leaves_the_database(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
+    # Tells the addresses that the test itself asks for.
+    caplog.set_level(logging.WARNING, logger="httpx2")
     with supervised(settings) as (supervisor, _):
         scene = Scene(settings)
         for flow in FLOWS:

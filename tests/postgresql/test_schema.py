@@ -381,7 +381,13 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         "INSERT INTO calls (notice_id, organization_id, by_id, at)"
         " SELECT 1, organization_id, to_id, now() FROM transfers LIMIT 1"
     )
+    sql.unguarded(
+        "INSERT INTO services (id, organization_id, name, digest, added_by_id, added_at)"
+        " SELECT gen_random_uuid(), organization_id, 'n', 'd', to_id, now() FROM transfers LIMIT 1"
+    )
     for table, rule, change in (
+        ("services", "AUD-1", "name = 'another'"),
+        ("services", "AUD-1", "revoked_at = now(), digest = 'another'"),
         ("askings", "OVR-1", "answer = 'expired'"),
         ("deliveries", "NOTE-3", "state = 'waiting', sent_at = NULL"),
         ("calls", "NOTE-2", "at = now()"),
