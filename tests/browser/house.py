@@ -25,6 +25,11 @@ PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 _AXE: Final = Path(__file__).parent / "axe.min.js"
 _VIOLATIONS: Final = """axe.run().then(found => found.violations.map(
   one => one.id + ': ' + one.nodes.map(node => node.html.slice(0, 160)).join(' | ')))"""
+#: What stands partly outside of what holds it, and so is cut off.
+_CUT: Final = """() => [...document.querySelectorAll('.wrap a, .wrap button, .wrap td')].filter(one => {
+  const holder = one.closest('.wrap').getBoundingClientRect(), box = one.getBoundingClientRect();
+  return getComputedStyle(one.closest('.wrap')).overflow === 'hidden' && box.right > holder.right + 1;
+}).map(one => 'cut off: ' + one.outerHTML.slice(0, 120))"""
 
 
 @dataclass
@@ -94,6 +99,7 @@ def flaws(page: Page) -> list[str]:
     wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     if page.evaluate(wider) > 0:
         found.append("wider than the window")
+    found += page.evaluate(_CUT)
     return [f"{page.url}: {one}" for one in found]
 
 
