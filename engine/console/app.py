@@ -33,6 +33,10 @@ logger = logging.getLogger(__name__)
 AREAS: Final = (
     "home",
     "signing",
+    "records",
+    "transfers",
+    "answers",
+    "preferences",
     "coordination",
     "caseload",
     "caseloads",

@@ -6,6 +6,7 @@ from engine.desk.clients import ClientsDesk
 from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
+from engine.desk.held import HeldDesk
 from engine.desk.identities import IdentitiesDesk
 from engine.desk.importing import ImportDesk
 from engine.desk.items import ItemsDesk
@@ -41,6 +42,7 @@ class Desk(
     OpeningsDesk,
     ImportDesk,
     NoticesDesk,
+    HeldDesk,
     SessionsDesk,
     ProvingDesk,
     BulkPreviewDesk,

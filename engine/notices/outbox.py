@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Insert, bindparam, insert, literal, select, true
+from sqlalchemy import Insert, bindparam, exists, insert, literal, select, true
 from sqlalchemy.orm import Session
 
 from engine.records.tables.base import table_of
 from engine.records.tables.items import Appointment
-from engine.records.tables.outbox import Notice
+from engine.records.tables.outbox import HeldCancellation, Notice
 from engine.records.tables.people import Client, Member, MemberRole
 from engine.records.tables.records import RecordClient
 from engine.records.tables.transfers import ManifestLine
@@ -48,6 +48,11 @@ class NoticeKind(StrEnum):
     ROLE_REVOKED = "role_revoked"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
     PRACTITIONER_ANNOUNCED = "practitioner_announced"
+    APPOINTMENTS_HELD = "appointments_held"
+    APPOINTMENT_OFFERED = "appointment_offered"
+    APPOINTMENT_TAKEN = "appointment_taken"
+    APPOINTMENT_DECLINED = "appointment_declined"
+    APPOINTMENT_RELEASED = "appointment_released"
     BULK_PAUSED = "bulk_paused"
     BULK_FINISHED = "bulk_finished"
 
@@ -61,6 +66,9 @@ NEEDS_ACTION: Final = frozenset(
         NoticeKind.EMERGENCY,
         NoticeKind.LOST_ELIGIBILITY,
         NoticeKind.NAME_COORDINATOR,
+        NoticeKind.APPOINTMENTS_HELD,
+        NoticeKind.APPOINTMENT_OFFERED,
+        NoticeKind.APPOINTMENT_DECLINED,
     }
 )
 
@@ -98,6 +106,7 @@ def _telling_clients() -> Insert:
             ManifestLine.item_class == ContentClass.UPCOMING_APPOINTMENT,
             ManifestLine.outcome == Outcome.CANCELLED,
             Appointment.client_id.is_not(None),
+            ~exists().where(HeldCancellation.appointment_id == Appointment.item_id),
         )
     )
     return insert(table_of(Notice)).from_select(list(columns), cancelled)
@@ -237,13 +246,15 @@ def tell_client(
     sequence: int,
     cause_id: UUID,
     now: datetime,
+    transfer_id: UUID | None = None,
 ) -> None:
-    """Write the one notice of an appointment that its holder cancelled (NOTE-2, MOVE-13)."""
+    """Write the one notice of an appointment that somebody cancelled by itself (NOTE-2, MOVE-13)."""
     session.execute(
         insert(Notice).values(
             organization_id=organization_id,
             kind=NoticeKind.APPOINTMENT_CANCELLED.value,
             cause_id=cause_id,
+            transfer_id=transfer_id,
             recipient_id=client_id,
             client_id=client_id,
             subject_id=appointment_id,

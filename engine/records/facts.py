@@ -291,11 +291,14 @@ def policy(session: Session, organization_id: UUID) -> PolicyFacts:
     )
 
 
-def announces_practitioner(session: Session, organization_id: UUID) -> bool:
-    """Say whether an organization tells its clients who is responsible for them now (NOTE-2)."""
-    return bool(
-        session.scalar(select(Policy.announce_practitioner).where(Policy.organization_id == organization_id))
-    )
+def client_choices(session: Session, organization_id: UUID) -> tuple[bool, bool]:
+    """Say whether clients are told who is responsible now, and whether cancellations are held (NOTE-2)."""
+    row = session.execute(
+        select(Policy.announce_practitioner, Policy.hold_cancellations).where(
+            Policy.organization_id == organization_id
+        )
+    ).one()
+    return row.announce_practitioner, row.hold_cancellations
 
 
 def schedule(session: Session, organization_id: UUID) -> Schedule:

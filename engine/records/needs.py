@@ -9,7 +9,7 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from engine.errors import Denied
-from engine.records import facts, transfers
+from engine.records import facts, held, transfers
 from engine.records.tables.base import HoldingState
 from engine.records.tables.records import Holding, Record
 from engine.records.tables.transfers import Transfer
@@ -34,6 +34,9 @@ def needing(session: Session, actor: MemberFacts, now: datetime) -> Iterator[tup
         (Need.STOPPED, transfer_id, stopped[transfer_id]) for transfer_id in pending if transfer_id in stopped
     )
     yield from ((Need.GIVEN_BACK, transfer_id, None) for transfer_id in _given_back(session, actor, now))
+    undecided, offered = held.needing(session, actor, now)
+    yield from ((Need.APPOINTMENTS, transfer_id, None) for transfer_id in undecided)
+    yield from ((Need.OFFERED, transfer_id, None) for transfer_id in _received(session, actor, offered))
 
 
 def _oldest_first(session: Session, actor: MemberFacts, *conditions: object) -> Sequence[UUID]:
@@ -56,6 +59,18 @@ def _stuck(session: Session, actor: MemberFacts) -> Sequence[UUID]:
     return _oldest_first(
         session, actor, theirs, Transfer.state.in_(OPEN_STATES), Transfer.stuck_cause.is_not(None)
     )
+
+
+def _received(session: Session, actor: MemberFacts, records: Sequence[UUID]) -> Sequence[UUID]:
+    """Give the transfers by which somebody became responsible for records that are theirs."""
+    later = aliased(Transfer)
+    newest = ~exists().where(
+        later.record_id == Transfer.record_id,
+        later.decided_at > Transfer.decided_at,
+        later.state == TransferState.ACCEPTED,
+    )
+    accepted = Transfer.state == TransferState.ACCEPTED
+    return _oldest_first(session, actor, Transfer.record_id.in_(records), accepted, newest) if records else ()
 
 
 def _own_pending(session: Session, actor: MemberFacts) -> Sequence[UUID]:

@@ -184,6 +184,9 @@ def _known(actor: MemberFacts, row: Transfer, shelf: _Shelf) -> dict[str, object
         # The number of a confidential record is hidden from coordinators (VIS-2).
         "record_number": None if hidden else shelf.numbers.get(row.record_id),
         "owner": shelf.names[row.from_id],
+        "owner_id": row.from_id,
+        "new_owner_id": row.to_id,
+        "asked_by_id": row.asked_by_id,
         "new_owner": shelf.names[row.to_id],
         "asked_by": shelf.names[row.asked_by_id],
         "reassigned_by": shelf.names.get(row.reassigned_by_id) if row.reassigned_by_id else None,

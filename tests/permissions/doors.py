@@ -18,7 +18,7 @@ from engine.records.enriching import Overlay
 from engine.records.importing import Parcel
 from engine.rules.content import ContentClass
 from engine.states.choices import NoticePace, Options, Purpose, RestorationCause, Role, ShareLevel
-from engine.views import BulkLineView, HoldView, RecordView, TransferView
+from engine.views import BulkLineView, HeldAppointmentView, HoldView, RecordView, TransferView
 from tests.permissions.cast import PENDING, STATES, Cast, Target
 from tests.permissions.nearby import Nearby
 
@@ -236,6 +236,11 @@ def _open_copy(doors: Doors, actor: UUID, target: Target) -> object:
     )
 
 
+def _undecided(found: list[HeldAppointmentView], target: Target) -> None:
+    if target.held_appointment not in {one.id for one in found}:
+        raise Absent
+
+
 def _by_role(
     covers: tuple[str, ...], run: Callable[[Doors, UUID], object], *, names_member: bool = False
 ) -> Door:
@@ -433,6 +438,23 @@ DOORS: Final[Mapping[str, Door]] = {
     ),
     "appointment cancel · a collaborator's": Door(
         ("cancel_appointment",), lambda d, who, t: d.desk.cancel_appointment(who, t.their_appointment)
+    ),
+    "appointment held": Door(
+        ("held_appointments",),
+        lambda d, who, t: d.desk.held_appointments(who),
+        _undecided,
+    ),
+    "appointment release": Door(
+        ("release_appointment",), lambda d, who, t: d.desk.release_appointment(who, t.held_appointment)
+    ),
+    "appointment offer": Door(
+        ("offer_appointment",), lambda d, who, t: d.desk.offer_appointment(who, t.held_appointment)
+    ),
+    "appointment take": Door(
+        ("take_appointment",), lambda d, who, t: d.desk.take_appointment(who, t.offered_appointment)
+    ),
+    "appointment decline": Door(
+        ("decline_appointment",), lambda d, who, t: d.desk.decline_appointment(who, t.offered_appointment)
     ),
     # -- the record itself --------------------------------------------------------------------------------
     "record share": Door(

@@ -144,9 +144,11 @@ async def _asked_through_a_power_cut(stage: Stage, started: BulkView) -> None:
     report.line("departure.asked", count=going, seconds=report.words.seconds(time.monotonic() - died))
 
 
-async def _accepted(stage: Stage, bulk_id: UUID, successors: tuple[MemberView, MemberView]) -> None:
-    """Let each successor accept everything in one gesture (BULK-5)."""
+async def _accepted(stage: Stage, bulk_id: UUID, both: tuple[MemberView, MemberView]) -> None:
+    """Let each successor who is asked for something accept all of it in one gesture (BULK-5)."""
     began, coordinator = time.monotonic(), stage.clinic.coordinator.id
+    asked = {part.id for part in stage.desk.bulk(coordinator, bulk_id).recipients if part.counts}
+    successors = [one for one in both if one.id in asked]
     given: list[AnswerView] = await asyncio.gather(
         *(stage.service.bulks.answer(one.id, bulk_id, Answer.ACCEPT) for one in successors)
     )

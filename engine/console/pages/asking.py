@@ -12,9 +12,9 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from engine.console import words
-from engine.console.frame import Fields, Visitor, named, page, service_of, visitor_of
+from engine.console.frame import Fields, Visitor, page, service_of, visitor_of
 from engine.desk.desk import Desk
-from engine.errors import BadInput, EngineError, NotFound, Thing, of_key
+from engine.errors import BadInput, EngineError, NotFound, of_key
 from engine.service import Service
 from engine.states.choices import Basis, BasisForm, Options, Purpose, RawDataChoice
 from engine.views import MemberView, PractitionerView
@@ -68,11 +68,6 @@ def show(request: Request, template: str, *, status: int = 200, **values: object
 async def ask(do: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """Ask the desk, which waits for the database, without holding up anybody else."""
     return await asyncio.to_thread(do, *args, **kwargs)
-
-
-def identifier(typed: str | None, thing: Thing) -> UUID:
-    """Read an id out of an address or a form. Raises ``NotFound``, as for an unknown one (VIS-11)."""
-    return named(typed or "", NotFound(thing))
 
 
 def typed(form: Fields | QueryParams, names: Iterable[str], **defaults: str) -> dict[str, Any]:

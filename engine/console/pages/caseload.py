@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from engine.console.frame import Fields, Posted, redirect
+from engine.console.frame import Fields, Posted, named, redirect
 from engine.console.pages.asking import (
     CONTENT,
     SIGNED_IN,
@@ -17,7 +17,6 @@ from engine.console.pages.asking import (
     content_options,
     could_take_over,
     desk,
-    identifier,
     purpose_of,
     service,
     show,
@@ -25,7 +24,7 @@ from engine.console.pages.asking import (
     typed,
     visitor,
 )
-from engine.errors import BadInput, Denied, EngineError
+from engine.errors import BadInput, Denied, EngineError, NotFound
 from engine.states.choices import Purpose
 from engine.views import BulkLineView, BulkPreviewView
 
@@ -47,7 +46,7 @@ async def choose(request: Request, person_id: str) -> Response:
     return show(
         request,
         "coordination/choose.html",
-        person=the_person(everybody, identifier(person_id, "colleague")),
+        person=the_person(everybody, named(person_id, NotFound("colleague"))),
         form=form,
         purposes=list(Purpose),
         error=None,
@@ -88,8 +87,8 @@ async def start(request: Request, sent: Posted, person_id: str) -> Response:
             raise BadInput("count", count=preview.going)
         basis = basis_of(form)
         choice = service(request).bulks.choose(
-            identifier(person_id, "colleague"),
-            [identifier(one, "colleague") for one in form["to"]],
+            named(person_id, NotFound("colleague")),
+            [named(one, NotFound("colleague")) for one in form["to"]],
             **_files(form),
             include_confidential_records=bool(form["confidential_records"]),
             reassign_open=bool(form["reassign_open"]),
@@ -118,7 +117,7 @@ async def _split(
     request: Request, person_id: str, form: _Form, *, error: EngineError | None = None
 ) -> Response:
     everybody = await ask(desk(request).practitioners, visitor(request).id)
-    whose = the_person(everybody, identifier(person_id, "colleague"))
+    whose = the_person(everybody, named(person_id, NotFound("colleague")))
     return show(
         request,
         "coordination/split.html",
@@ -145,7 +144,7 @@ async def _preview(
         request,
         "coordination/preview.html",
         status=200 if error is None else error.status,
-        person=the_person(everybody, identifier(person_id, "colleague")),
+        person=the_person(everybody, named(person_id, NotFound("colleague"))),
         form=form,
         kept=_KEPT,
         preview=preview,
@@ -165,8 +164,8 @@ async def _seen(request: Request, person_id: str, form: _Form) -> BulkPreviewVie
     return await ask(
         desk(request).bulk_preview,
         visitor(request).id,
-        identifier(person_id, "colleague"),
-        [identifier(one, "colleague") for one in form["to"]],
+        named(person_id, NotFound("colleague")),
+        [named(one, NotFound("colleague")) for one in form["to"]],
         **_files(form),
         include_confidential_records=bool(form["confidential_records"]),
         reassign_open=bool(form["reassign_open"]),

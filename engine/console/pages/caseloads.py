@@ -6,19 +6,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from engine.console.frame import Posted, redirect
+from engine.console.frame import Posted, named, redirect
 from engine.console.pages.asking import (
     SIGNED_IN,
     ask,
     desk,
-    identifier,
     number_of,
     service,
     show,
     typed,
     visitor,
 )
-from engine.errors import EngineError
+from engine.errors import EngineError, NotFound
 from engine.states.bulk import STANDS, UNSETTLED
 from engine.states.choices import Role
 from engine.views import BulkItemView, BulkView
@@ -43,14 +42,14 @@ async def every_one(request: Request) -> Response:
 async def one(request: Request, bulk_id: str) -> Response:
     """Show where a transfer of a caseload stands, and its records; whom it asks, their part of it."""
     if not visitor(request).acts_as(Role.COORDINATOR):
-        return redirect(request, f"/bulk/{identifier(bulk_id, 'bulk')}/answer")
+        return redirect(request, f"/bulk/{named(bulk_id, NotFound('bulk'))}/answer")
     return await _one(request, bulk_id)
 
 
 @router.get("/{bulk_id}/live")
 async def live(request: Request, bulk_id: str) -> Response:
     """Show the progress alone, for a page that is open."""
-    bulk = await ask(desk(request).bulk, visitor(request).id, identifier(bulk_id, "bulk"))
+    bulk = await ask(desk(request).bulk, visitor(request).id, named(bulk_id, NotFound("bulk")))
     answer = show(request, "coordination/live.html", **_progress(bulk))
     if not bulk.state.is_open:
         # It has ended: the whole page says what is left.
@@ -98,7 +97,7 @@ async def stop(request: Request, sent: Posted, bulk_id: str) -> Response:
 @router.get("/{bulk_id}/report.csv")
 async def as_csv(request: Request, bulk_id: str) -> Response:
     """Give the report as a spreadsheet reads it."""
-    found = await ask(desk(request).bulk_report, visitor(request).id, identifier(bulk_id, "bulk"))
+    found = await ask(desk(request).bulk_report, visitor(request).id, named(bulk_id, NotFound("bulk")))
     # The mark tells spreadsheets that it is UTF-8.
     content = "\ufeff" + service(request).bulks.as_csv(found)
     return _file(content, "text/csv; charset=utf-8", f"passation-{found.bulk.id}.csv")
@@ -107,14 +106,14 @@ async def as_csv(request: Request, bulk_id: str) -> Response:
 @router.get("/{bulk_id}/report.json")
 async def as_json(request: Request, bulk_id: str) -> Response:
     """Give the report as a program reads it."""
-    found = await ask(desk(request).bulk_report, visitor(request).id, identifier(bulk_id, "bulk"))
+    found = await ask(desk(request).bulk_report, visitor(request).id, named(bulk_id, NotFound("bulk")))
     return _file(found.model_dump_json(indent=1), "application/json", f"passation-{found.bulk.id}.json")
 
 
 async def _one(
     request: Request, bulk_id: str, *, form: dict[str, Any] | None = None, error: EngineError | None = None
 ) -> Response:
-    found = await ask(desk(request).bulk_report, visitor(request).id, identifier(bulk_id, "bulk"))
+    found = await ask(desk(request).bulk_report, visitor(request).id, named(bulk_id, NotFound("bulk")))
     stand = request.query_params.get("show") or "human"
     items = [item for item in found.items if _is_shown(item, stand)]
     pages = max(1, -(-len(items) // _LINES))
@@ -145,7 +144,7 @@ async def _decide(
     form: dict[str, Any] | None = None,
 ) -> Response:
     try:
-        bulk = await do(visitor(request).id, identifier(bulk_id, "bulk"))
+        bulk = await do(visitor(request).id, named(bulk_id, NotFound("bulk")))
     except EngineError as error:
         return await _one(request, bulk_id, form=form, error=error)
     return redirect(request, f"/bulk/{bulk.id}", told)

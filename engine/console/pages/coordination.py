@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from engine.console.frame import Posted, redirect
+from engine.console.frame import Posted, named, redirect
 from engine.console.pages.asking import (
     CONTENT,
     SIGNED_IN,
@@ -18,7 +18,6 @@ from engine.console.pages.asking import (
     content_options,
     could_take_over,
     desk,
-    identifier,
     purpose_of,
     service,
     show,
@@ -26,7 +25,7 @@ from engine.console.pages.asking import (
     typed,
     visitor,
 )
-from engine.errors import BadInput, EngineError
+from engine.errors import BadInput, EngineError, NotFound
 from engine.states.choices import Purpose
 from engine.views import FoundRecordsView, PractitionerView
 
@@ -104,8 +103,8 @@ async def transfer(request: Request, sent: Posted, person_id: str, record_id: st
     try:
         asked = await service(request).request(
             visitor(request).id,
-            identifier(record_id, "record"),
-            identifier(form["to"], "colleague"),
+            named(record_id, NotFound("record")),
+            named(form["to"], NotFound("colleague")),
             purpose=purpose_of(form),
             options=content_options(form),
             basis=basis_of(form),
@@ -130,13 +129,13 @@ async def _record(
     look: bool,
     error: EngineError | None = None,
 ) -> Response:
-    actor_id, found = visitor(request).id, identifier(record_id, "record")
+    actor_id, found = visitor(request).id, named(record_id, NotFound("record"))
     everybody = await ask(desk(request).practitioners, actor_id)
-    whose = the_person(everybody, identifier(person_id, "colleague"))
+    whose = the_person(everybody, named(person_id, NotFound("colleague")))
     preview = None
     if look:
         try:
-            to_id = identifier(form["to"], "colleague")
+            to_id = named(form["to"], NotFound("colleague"))
             preview = await ask(desk(request).preview, actor_id, found, to_id, content_options(form))
         except EngineError as problem:
             error = error or problem
@@ -160,5 +159,5 @@ async def _record(
 
 async def find_person(request: Request, person_id: str) -> PractitionerView:
     """Find a practitioner for a coordinator. Raises ``Denied``, ``NotFound``."""
-    wanted: UUID = identifier(person_id, "colleague")
+    wanted: UUID = named(person_id, NotFound("colleague"))
     return the_person(await ask(desk(request).practitioners, visitor(request).id), wanted)

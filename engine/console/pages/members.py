@@ -6,12 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from engine.catalogue import label
-from engine.console.frame import Posted, redirect
+from engine.console.frame import Posted, named, redirect
 from engine.console.pages.asking import (
     SIGNED_IN,
     ask,
     desk,
-    identifier,
     show,
     the_member,
     typed,
@@ -108,7 +107,9 @@ async def remove(request: Request, _sent: Posted, member_id: str) -> Response:
     """Take the access; nothing is reassigned."""
     _ = visitor(request).say
     try:
-        held = await ask(desk(request).deactivate, visitor(request).id, identifier(member_id, "colleague"))
+        held = await ask(
+            desk(request).deactivate, visitor(request).id, named(member_id, NotFound("colleague"))
+        )
     except EngineError as error:
         return await _removal(request, member_id, error)
     told = _("%(name)s no longer has access. Everything stays in place.") % {"name": held.member.name}
@@ -118,7 +119,7 @@ async def remove(request: Request, _sent: Posted, member_id: str) -> Response:
 @router.get("/{member_id}/held")
 async def held(request: Request, member_id: str) -> Response:
     """Show what somebody who has left still holds."""
-    found = await ask(desk(request).held, visitor(request).id, identifier(member_id, "colleague"))
+    found = await ask(desk(request).held, visitor(request).id, named(member_id, NotFound("colleague")))
     _ = visitor(request).say
     heading = _("What %(name)s still holds") % {"name": found.member.name}
     note = _("Nothing is reassigned by itself: a coordinator moves these records under “Record management”.")
@@ -136,7 +137,9 @@ async def activate(request: Request, _sent: Posted, member_id: str) -> Response:
     """Give the access back."""
     _ = visitor(request).say
     try:
-        found = await ask(desk(request).activate, visitor(request).id, identifier(member_id, "colleague"))
+        found = await ask(
+            desk(request).activate, visitor(request).id, named(member_id, NotFound("colleague"))
+        )
     except EngineError as error:
         return await _activation(request, member_id, error)
     return redirect(request, "/management/members", _("%(name)s has access again.") % {"name": found.name})
@@ -154,7 +157,7 @@ async def set_title(request: Request, sent: Posted, member_id: str) -> Response:
     _ = visitor(request).say
     form = typed(sent.fields, ("title",))
     try:
-        wanted = identifier(member_id, "colleague")
+        wanted = named(member_id, NotFound("colleague"))
         await ask(desk(request).set_title, visitor(request).id, wanted, form["title"])
     except EngineError as error:
         return await _title(request, member_id, form, error)
@@ -187,7 +190,7 @@ async def _title(
 
 
 async def _removal(request: Request, member_id: str, error: EngineError | None = None) -> Response:
-    found = await ask(desk(request).held, visitor(request).id, identifier(member_id, "colleague"))
+    found = await ask(desk(request).held, visitor(request).id, named(member_id, NotFound("colleague")))
     _ = visitor(request).say
     consequences = [
         _("This person can no longer sign in, from the next click on."),
@@ -218,7 +221,7 @@ async def _role(
     request: Request, member_id: str, role: str, *, gives: bool, error: EngineError | None = None
 ) -> Response:
     found = await ask(
-        desk(request).role, visitor(request).id, identifier(member_id, "colleague"), _role_named(role)
+        desk(request).role, visitor(request).id, named(member_id, NotFound("colleague")), _role_named(role)
     )
     _ = visitor(request).say
     name, words = found.member.name, label(f"role/{found.role}", visitor(request).language)
@@ -236,7 +239,9 @@ async def _change_role(request: Request, member_id: str, role: str, *, gives: bo
     _ = visitor(request).say
     change = desk(request).grant if gives else desk(request).revoke
     try:
-        found = await ask(change, visitor(request).id, identifier(member_id, "colleague"), _role_named(role))
+        found = await ask(
+            change, visitor(request).id, named(member_id, NotFound("colleague")), _role_named(role)
+        )
     except EngineError as error:
         return await _role(request, member_id, role, gives=gives, error=error)
     key = f"done/{'granted' if gives else 'revoked'}{'' if found.changed else '_already'}"
@@ -326,5 +331,5 @@ def _role_named(role: str) -> Role:
 
 
 async def _member(request: Request, member_id: str) -> MemberView:
-    wanted: UUID = identifier(member_id, "colleague")
+    wanted: UUID = named(member_id, NotFound("colleague"))
     return the_member(await ask(desk(request).members, visitor(request).id), wanted)

@@ -5,12 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from engine.console.frame import Posted, redirect
+from engine.console.frame import Posted, named, redirect
 from engine.console.pages.asking import (
     SIGNED_IN,
     ask,
     desk,
-    identifier,
     number_of,
     show,
     typed,
@@ -43,7 +42,7 @@ async def restore(request: Request, sent: Posted, holding_id: str) -> Response:
     _ = visitor(request).say
     form = typed(sent.fields, _FIELDS)
     try:
-        wanted = identifier(holding_id, "quarantine")
+        wanted = named(holding_id, NotFound("quarantine"))
         cause = _cause(form)
         await ask(desk(request).restore, visitor(request).id, wanted, cause=cause, reason=form["reason"])
     except EngineError as error:
@@ -73,8 +72,8 @@ async def open_copy(request: Request, sent: Posted, copy_id: str) -> Response:
         opened = await ask(
             desk(request).open_copy,
             visitor(request).id,
-            identifier(copy_id, "holderless_copy"),
-            reader_id=identifier(form["reader"], "colleague"),
+            named(copy_id, NotFound("holderless_copy")),
+            reader_id=named(form["reader"], NotFound("colleague")),
             days=number_of(form["days"], 0),
             cause=_cause(form),
             reason=form["reason"],
@@ -90,7 +89,7 @@ async def close(request: Request, _sent: Posted, opening_id: str) -> Response:
     """End an opening before its time."""
     _ = visitor(request).say
     try:
-        await ask(desk(request).close_copy, visitor(request).id, identifier(opening_id, "opening"))
+        await ask(desk(request).close_copy, visitor(request).id, named(opening_id, NotFound("opening")))
     except EngineError as error:
         found = await ask(desk(request).holderless_copies, visitor(request).id)
         return show(request, "management/copies.html", status=error.status, copies=found, error=error)
@@ -108,7 +107,7 @@ async def destruction(request: Request) -> Response:
 async def _restoring(
     request: Request, holding_id: str, form: dict[str, Any], error: EngineError | None = None
 ) -> Response:
-    wanted: UUID = identifier(holding_id, "quarantine")
+    wanted: UUID = named(holding_id, NotFound("quarantine"))
     listed = await ask(desk(request).quarantines, visitor(request).id)
     found = next((one for one in listed if one.id == wanted), None)
     if found is None:
@@ -136,7 +135,7 @@ async def _restoring(
 async def _opening(
     request: Request, copy_id: str, form: dict[str, Any], error: EngineError | None = None
 ) -> Response:
-    wanted: UUID = identifier(copy_id, "holderless_copy")
+    wanted: UUID = named(copy_id, NotFound("holderless_copy"))
     listed = await ask(desk(request).holderless_copies, visitor(request).id)
     found = next((one for one in listed if one.id == wanted), None)
     if found is None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from engine.console.frame import Posted, redirect
+from engine.console.frame import Posted, named, redirect
 from engine.console.pages.asking import (
     SIGNED_IN,
     TEXTS,
@@ -16,7 +16,6 @@ from engine.console.pages.asking import (
     could_take_over,
     day_of,
     desk,
-    identifier,
     service,
     show,
     typed,
@@ -45,9 +44,9 @@ async def ongoing(request: Request) -> Response:
             visitor(request).id,
             _state(form["state"]),
             older_than_days=_days(form["older"]),
-            from_id=identifier(form["from"], "colleague") if form["from"] else None,
-            to_id=identifier(form["to"], "colleague") if form["to"] else None,
-            after=identifier(form["after"], "transfer") if form["after"] else None,
+            from_id=named(form["from"], NotFound("colleague")) if form["from"] else None,
+            to_id=named(form["to"], NotFound("colleague")) if form["to"] else None,
+            after=named(form["after"], NotFound("transfer")) if form["after"] else None,
         )
     except EngineError as problem:
         error = problem
@@ -88,7 +87,7 @@ async def take(request: Request, sent: Posted, transfer_id: str, step: str) -> R
     """Step in, on the state that was shown (MOVE-3)."""
     form = typed(sent.fields, _FIELDS)
     try:
-        await _take(request, identifier(transfer_id, "transfer"), step, form, sent.key)
+        await _take(request, named(transfer_id, NotFound("transfer")), step, form, sent.key)
     except EngineError as error:
         # What is shown again is what stands now.
         form["version"] = ""
@@ -104,7 +103,7 @@ async def _take(
     reason = form["reason"]
     match step:
         case "reassign" | "impose":
-            to_id = identifier(form["to"], "colleague") if form["to"] else None
+            to_id = named(form["to"], NotFound("colleague")) if form["to"] else None
             choice: dict[str, Any] = {
                 "reason": reason,
                 "basis": basis_of(form),
@@ -155,7 +154,7 @@ async def _form(
 
 
 async def _transfer(request: Request, transfer_id: str) -> TransferView:
-    return await ask(desk(request).transfer, visitor(request).id, identifier(transfer_id, "transfer"))
+    return await ask(desk(request).transfer, visitor(request).id, named(transfer_id, NotFound("transfer")))
 
 
 def _words(request: Request, found: TransferView) -> dict[str, tuple[str, str, str]]:

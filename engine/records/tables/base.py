@@ -104,6 +104,16 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+class HeldState(StrEnum):
+    """What was decided about a cancellation that is held: the last two are final."""
+
+    UNDECIDED = "undecided"
+    #: The client is told.
+    RELEASED = "released"
+    #: The new owner took the appointment: there is nothing to tell.
+    MOVED = "moved"
+
+
 class DeliveryTrouble(StrEnum):
     """Why a message is not delivered yet, or never will be."""
 
@@ -184,6 +194,7 @@ class Base(DeclarativeBase):
         Side: Word(Side),
         DeliveryState: Word(DeliveryState),
         DeliveryTrouble: Word(DeliveryTrouble),
+        HeldState: Word(HeldState),
         NoticePace: Word(NoticePace),
         DestroyedBy: Word(DestroyedBy),
         RestorationCause: Word(RestorationCause),

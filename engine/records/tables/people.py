@@ -57,6 +57,8 @@ class Policy(Base):
     remind_coordinators: Mapped[int] = mapped_column(server_default=text("259200"))
     #: Whether clients are told who is responsible for them from now on (NOTE-2).
     announce_practitioner: Mapped[bool] = mapped_column(server_default=false())
+    #: Whether a coordinator decides before clients hear that an appointment is cancelled (NOTE-2).
+    hold_cancellations: Mapped[bool] = mapped_column(server_default=false())
 
 
 class RawDataTitle(Base):
