@@ -31,6 +31,7 @@ _KINDS: Final = {
     "coordinator-may-receive": "flag",
     "remind-coordinators": "duration",
     "announce-practitioner": "flag",
+    "hold-cancellations": "flag",
     "grace-days": "days",
     "retention-years": "years",
 }
@@ -169,6 +170,10 @@ def _effects(request: Request) -> dict[str, str]:
         "remind-coordinators": _("Coordinators are reminded of what waits for them at this pace."),
         "announce-practitioner": _(
             "With “yes”, clients are told who their new practitioner is once a transfer is accepted."
+        ),
+        "hold-cancellations": _(
+            "With “yes”, a client hears that an appointment is cancelled only once a coordinator has let the"
+            " message go, or called."
         ),
         "grace-days": _(
             "What a transfer excludes and nobody keeps stays in quarantine for this time at least;"
