@@ -172,8 +172,8 @@ def _effects(request: Request) -> dict[str, str]:
             "With “yes”, clients are told who their new practitioner is once a transfer is accepted."
         ),
         "hold-cancellations": _(
-            "With “yes”, a client hears that an appointment is cancelled only once a coordinator has let the"
-            " message go, or called."
+            "With “yes”, a coordinator decides about each cancelled appointment before the client is told: to"
+            " tell them, or to offer it to whoever is responsible now."
         ),
         "grace-days": _(
             "What a transfer excludes and nobody keeps stays in quarantine for this time at least;"
