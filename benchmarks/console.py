@@ -85,7 +85,7 @@ class Visitor:
         seconds = time.perf_counter() - begun
         for line in answer.headers.get_all("set-cookie") or []:
             name, _, value = line.partition(";")[0].partition("=")
-            self._cookies[name] = value.strip('"')
+            self._cookies[name] = value
         return answer, answer.read(), seconds
 
 
