@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
 from engine.states.bulk import Answer, BulkState, Scope
-from engine.states.choices import BasisForm, Need, Options, Purpose, Role
+from engine.states.choices import BasisForm, Need, NoticePace, Options, Purpose, Role
 from engine.states.transfer import Party, TransferState
 
 
@@ -185,10 +185,11 @@ class RestrictionView(View):
 
 
 class ReaderView(View):
-    """How somebody reads: their language, and the time zone of their organization."""
+    """How somebody reads: their language, the time zone of their organization, how often they are told."""
 
     language: str
     time_zone: str
+    notices: NoticePace
 
 
 class EmergencyView(View):
@@ -350,8 +351,11 @@ class TransferView(View):
     record_id: UUID | None = None
     record_number: str | None = None
     owner: str | None = None
+    owner_id: UUID | None = None
     new_owner: str | None = None
+    new_owner_id: UUID | None = None
     asked_by: str | None = None
+    asked_by_id: UUID | None = None
     #: The coordinator who chose who is asked now, in place of somebody else (OVR-1).
     reassigned_by: str | None = None
     #: The coordinator who decided in place of the new owner: never an acceptance of theirs (OVR-1).

@@ -188,7 +188,8 @@ class LookingDesk(Commands):
 
         def do(session: Session, actor: MemberFacts) -> ReaderView:
             zone = facts.schedule(session, actor.organization_id).time_zone
-            return ReaderView(language=session.get_one(Member, actor.id).language, time_zone=zone)
+            row = session.get_one(Member, actor.id)
+            return ReaderView(language=row.language, time_zone=zone, notices=row.notices)
 
         return self._look(actor_id, "member.self", do)
 

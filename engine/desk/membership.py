@@ -149,6 +149,18 @@ class MembersDesk(Commands):
 
         return self._command(actor_id, "member.accepts", do, changed=actor_id)
 
+    def set_language(self, actor_id: UUID, language: str) -> MemberView:
+        """Choose for oneself in which language one is spoken to, here and in messages (NOTE-1)."""
+
+        def do(command: Writing) -> MemberView:
+            # Whoever they are: nobody needs a role to choose for themself.
+            command.role = min(command.actor.roles, default=Role.PRACTITIONER)
+            command.subject_id = actor_id
+            people.change_member(command.session, actor_id, language=language)
+            return view(command.session, actor_id)
+
+        return self._command(actor_id, "member.language", do, changed=actor_id)
+
 
 def colleague(session: Session, actor: MemberFacts, member_id: UUID) -> MemberFacts:
     """Read a member of the actor's own organization. Raises ``NotFound`` for anybody else's (VIS-8)."""

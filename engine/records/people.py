@@ -138,9 +138,11 @@ def add_member(  # noqa: PLR0913 - who a member is
 
 
 def change_member(session: Session, member_id: UUID, **values: Any) -> None:  # noqa: ANN401 - columns
-    """Change what a member is: ``active``, ``title`` or ``accepts_records``. Raises ``BadInput``."""
+    """Change what a member is: whether they are active, their title, language… Raises ``BadInput``."""
     if "title" in values:
         values["title"] = line_of(values["title"], "title")
+    if "language" in values:
+        _check_language(values["language"])
     session.execute(
         update(Member)
         .where(Member.id == member_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -33,8 +34,10 @@ async def departure(stage: Stage) -> list[Told]:
     report = stage.desk.bulk_report(stage.clinic.coordinator.id, started.id)
     _reported(stage, report, held)
     for item in report.items:
-        if item.transfer_id is not None:
-            told.append(stage.ended_of("departure", held[item.record_id], item.transfer_id, began, leaver))
+        if item.transfer_id is not None and item.decided_at is not None:
+            one = stage.ended_of("departure", held[item.record_id], item.transfer_id, began, leaver)
+            took = item.decided_at - report.bulk.started_at
+            told.append(replace(one, seconds=took.total_seconds()))
     return told
 
 
