@@ -71,7 +71,7 @@ def make(settings: Settings, transfers: int, clients: int) -> Made:
             for place in range(first, min(first + 500, transfers)):
                 owner = people[place % clients]
                 client = build.client(session, world.organization)
-                record = build.record(session, world.organization, owner, client).record_id
+                record = build.record(session, owner, [client]).record_id
                 state = TransferState.PENDING_ACCEPTANCE if place % 20 == 0 else TransferState.CANCELLED
                 asked_at = build.NOW + timedelta(seconds=place)
                 found.append(
@@ -82,7 +82,7 @@ def make(settings: Settings, transfers: int, clients: int) -> Made:
     with database.write() as session:
         for owner in people:
             client = build.client(session, world.organization)
-            records.append(build.record(session, world.organization, owner, client).record_id)
+            records.append(build.record(session, owner, [client]).record_id)
     database.close()
     return Made(people, coordinator, found, records)
 
