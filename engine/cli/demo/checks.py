@@ -354,6 +354,9 @@ def _lines(connection: sqlite3.Connection, organization: str) -> Iterator[dict[s
     names = [column[0] for column in found.description]
     for row in found:
         line = dict(zip(names, row, strict=True))
+        # A line without a service is hashed as it was before services could speak.
+        if line["service_id"] is None:
+            del line["service_id"]
         # An instant is hashed with its offset.
         yield line | {"at": line["at"].replace("Z", "+00:00")}
 
