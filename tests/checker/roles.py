@@ -215,3 +215,14 @@ def signed_in_without_access(db: sqlite3.Connection) -> Rows:
         )
         """
     )
+
+
+@rule("VIS-8")
+def speaks_in_another_organization(db: sqlite3.Connection) -> Rows:
+    """A link to an issuer is in the member's organization, and a service speaks in its own alone."""
+    return db.execute("""
+        SELECT 'subject', s.member_id FROM subjects s JOIN members m ON m.id = s.member_id
+        WHERE m.organization_id <> s.organization_id
+        UNION ALL SELECT 'service', e.seq FROM events e LEFT JOIN services v ON v.id = e.service_id
+        WHERE e.service_id IS NOT NULL AND v.organization_id IS NOT e.organization_id
+    """)

@@ -380,3 +380,5 @@ UPDATE transfers SET state = 'pending_acceptance' WHERE to_id = :promoted;
 -- signed_in_without_access
 INSERT INTO sessions SELECT printf('%064d', 1), id, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
     '2026-01-02T00:00:00.000000Z' FROM members LIMIT 1;
+-- speaks_in_another_organization
+INSERT INTO subjects SELECT id, 'elsewhere', 'https://id.example', 's', created_at FROM members LIMIT 1;
