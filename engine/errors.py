@@ -37,6 +37,7 @@ Outage = Literal[
     "temporal_cli",
     "search_attributes",
     "signing_key",
+    "issuer_unavailable",
 ]
 
 
@@ -81,6 +82,16 @@ class NotFound(EngineError):
     def __init__(self, what: Thing) -> None:
         """Name the kind of thing only: an id would tell the two cases apart."""
         super().__init__("VIS-11", what, what=what)
+
+
+class Unidentified(EngineError):
+    """Nobody knows who speaks: no token, or one that does not hold, or of nobody here."""
+
+    status = 401
+
+    def __init__(self, variant: str | None = None, /) -> None:
+        """Name what is missing; never what exactly is wrong with a token."""
+        super().__init__("identity", variant)
 
 
 class BadInput(EngineError):

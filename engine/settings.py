@@ -6,11 +6,21 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.errors import BadInput
 
+#: What an issuer may sign with: keys whose other half stays with it.
+TokenAlgorithm = Literal["RS256", "PS256", "ES256", "ES384", "Ed25519"]
 Language = Literal["fr", "en"]
 
 _OWNER_ONLY: Final = 0o700
@@ -33,14 +43,22 @@ class Running(BaseModel):
 
     ports: Ports
     namespace: str = "default"
+    #: Where the pages and the interface are, if they are.
+    web: int | None = None
     supervisor_pid: int | None = None
     server_pid: int | None = None
     worker_pid: int | None = None
+    web_pid: int | None = None
 
     @property
     def address(self) -> str:
         """Give the address that clients connect to."""
         return f"127.0.0.1:{self.ports.grpc}"
+
+    @property
+    def web_url(self) -> str | None:
+        """Give the address of the pages and of the interface, where they run."""
+        return None if self.web is None else f"http://127.0.0.1:{self.web}"
 
     @property
     def ui_url(self) -> str | None:
@@ -74,6 +92,18 @@ class Settings(BaseSettings):
     mail_rate: float = Field(default=10.0, gt=0)
     #: Where people open pages, such as ``https://passation.example``; without it messages have no links.
     address: str | None = None
+    #: Where `passation web` listens.
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8080, ge=1, le=65535)
+    #: The OpenID Connect issuer that says who speaks; one, whose subjects members are linked to.
+    issuer: str | None = None
+    #: The one algorithm that it signs with; a token that names another is refused.
+    issuer_algorithm: TokenAlgorithm = "RS256"
+    #: What the issuer calls the console, and the secret that it gave it, if any.
+    client_id: str = "passation-console"
+    client_secret: SecretStr | None = None
+    #: The audience of tokens for the interface.
+    audience: str = "passation"
     #: The `temporal` command that runs the embedded server, where it is not the one on the PATH.
     temporal_cli: Path | None = None
     #: How many records of a bulk are being asked for at once; more is faster, but delays single ones.
@@ -94,6 +124,24 @@ class Settings(BaseSettings):
             raise ValueError("a URL such as postgresql://user@host/database")
         return value
 
+    @field_validator("issuer")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        parts = urlsplit(value)
+        near = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+        if not parts.hostname or parts.scheme not in ({"https", "http"} if near else {"https"}):
+            raise ValueError("a URL such as https://id.example; http on this machine only")
+        return value
+
+    @model_validator(mode="after")
+    def _audiences_differ(self) -> Self:
+        """Keep the two kinds of token apart: a sign-in is no access to the interface."""
+        if self.audience == self.client_id:
+            raise ValueError("the audience and the client id are the same")
+        return self
+
     @classmethod
     def load(cls, *, data: Path | None = None, language: Language | None = None) -> Self:
         """Read the environment, under what the caller gives. Raises ``BadInput`` with the setting's name."""
@@ -101,7 +149,7 @@ class Settings(BaseSettings):
         try:
             return cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
-            name = ".".join(str(part) for part in error.errors()[0]["loc"])
+            name = ".".join(str(part) for part in error.errors()[0]["loc"]) or "audience"
             raise BadInput("setting", name=name) from None
 
     @property
@@ -144,6 +192,16 @@ class Settings(BaseSettings):
         """What the embedded worker says."""
         return self.data / "worker.log"
 
+    @property
+    def web_log(self) -> Path:
+        """What the pages and the interface say."""
+        return self.data / "web.log"
+
+    @property
+    def issuer_key(self) -> Path:
+        """The key of the folder's own issuer, which is for trying things out."""
+        return self.data / "issuer.pem"
+
     def make_folder(self) -> None:
         """Create the data folder, for its owner only."""
         self.data.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
@@ -164,7 +222,7 @@ class Settings(BaseSettings):
 
     def write_run(self, run: Running) -> None:
         """Write `run.json` at once: a reader sees the old one or the new one."""
-        described = {"address": run.address, "ui_url": run.ui_url, **run.model_dump()}
+        described = {"address": run.address, "ui_url": run.ui_url, "web_url": run.web_url, **run.model_dump()}
         draft = self.run_file.with_suffix(f".{os.getpid()}.tmp")
         draft.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
         draft.replace(self.run_file)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.rules.content import ContentClass, Outcome
 from engine.rules.facts import RecordStatus, Relation
 from engine.states.bulk import Answer, BulkState, Scope
-from engine.states.choices import BasisForm, Need, Options, Purpose, Role
+from engine.states.choices import BasisForm, Need, NoticePace, Options, Purpose, Role
 from engine.states.transfer import Party, TransferState
 
 
@@ -70,6 +70,34 @@ class MemberView(View):
     def name(self) -> str:
         """First and last name."""
         return f"{self.first_name} {self.last_name}"
+
+
+class VisitorView(View):
+    """Who is signed in at the console, as every page of theirs needs it."""
+
+    member: MemberView
+    organization: str
+    time_zone: str
+    #: How much needs them, up to ``MOST_NEEDS``.
+    needs: int
+
+
+class LinkView(View):
+    """Who a member is for the organization's issuer; nobody where it is not linked."""
+
+    member: MemberView
+    issuer: str | None
+    subject: str | None
+
+
+class PersonaView(View):
+    """A member who may be chosen where things are tried out."""
+
+    id: UUID
+    email: str
+    name: str
+    organization: str
+    roles: list[Role]
 
 
 class HeldView(View):
@@ -157,10 +185,11 @@ class RestrictionView(View):
 
 
 class ReaderView(View):
-    """How somebody reads: their language, and the time zone of their organization."""
+    """How somebody reads: their language, the time zone of their organization, how often they are told."""
 
     language: str
     time_zone: str
+    notices: NoticePace
 
 
 class EmergencyView(View):
@@ -322,8 +351,11 @@ class TransferView(View):
     record_id: UUID | None = None
     record_number: str | None = None
     owner: str | None = None
+    owner_id: UUID | None = None
     new_owner: str | None = None
+    new_owner_id: UUID | None = None
     asked_by: str | None = None
+    asked_by_id: UUID | None = None
     #: The coordinator who chose who is asked now, in place of somebody else (OVR-1).
     reassigned_by: str | None = None
     #: The coordinator who decided in place of the new owner: never an acceptance of theirs (OVR-1).
@@ -525,13 +557,33 @@ class TroubleView(View):
 class CallView(View):
     """A client whom somebody must call about an appointment that is cancelled (NOTE-2)."""
 
-    id: int
+    #: What ``call done`` names; ``None`` for an appointment that nobody has decided about yet.
+    id: int | None
+    appointment_id: UUID
     record_id: UUID
     record_number: str
     client: str
     starts_at: datetime
     why: str
     #: Whether the record is the reader's own.
+    yours: bool
+
+
+class HeldAppointmentView(View):
+    """A cancelled appointment whose client has not been told: a decision is to be made first (NOTE-2)."""
+
+    #: The appointment's.
+    id: UUID
+    transfer_id: UUID
+    #: ``None`` where the record is confidential and not the reader's.
+    record_number: str | None
+    starts_at: datetime
+    ends_at: datetime
+    was_with: str
+    responsible: str
+    #: Whether who is responsible now is asked to take it.
+    offered: bool
+    #: Whether that is the reader.
     yours: bool
 
 

@@ -15,11 +15,12 @@ from engine.errors import NotFound
 from engine.messages.transfer import Accept, Command, Step
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
-from engine.records import facts, transfers
+from engine.records import facts, held, transfers
 from engine.records.handover import HandedOver, Handover, hand_over, rejoined_counts
 from engine.records.tables.base import Side
 from engine.rules import transfers as rules
 from engine.rules.content import plan
+from engine.rules.facts import TransferFacts
 from engine.states.transfer import Facts, TransferTrigger, advance
 
 
@@ -73,11 +74,22 @@ def carry_out(
             plan=judged.plan,
         ),
     )
-    cause = cause_of(transfer, command, at)
-    outbox.tell_clients(session, cause)
-    if facts.announces_practitioner(session, transfer.organization_id):
-        outbox.announce(session, cause, transfer.record_id, to_id)
+    _tell_clients(session, cause_of(transfer, command, at), transfer, to_id, judged.actor.id)
     return handed
+
+
+def _tell_clients(
+    session: Session, cause: outbox.Cause, transfer: TransferFacts, to_id: UUID, actor_id: UUID
+) -> None:
+    """Tell clients what the organization chose that they hear; what is held waits (NOTE-2)."""
+    announces, holds = facts.client_choices(session, transfer.organization_id)
+    # Where nobody could decide, nothing waits.
+    deciders = outbox.coordinators(session, transfer.organization_id) if holds else []
+    if deciders and held.hold(session, transfer.id, transfer.record_id, cause.at):
+        outbox.tell(session, NoticeKind.APPOINTMENTS_HELD, deciders, cause, but=actor_id)
+    outbox.tell_clients(session, cause)
+    if announces:
+        outbox.announce(session, cause, transfer.record_id, to_id)
 
 
 def log_handover(

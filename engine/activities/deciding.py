@@ -44,6 +44,8 @@ def hold(session: Session, what: TransferRequest | Command | Wake) -> None:
     A quick look before a step holds nothing. Raises ``LostRace`` where somebody changed meanwhile who is
     concerned: the step is to be run again.
     """
+    if locks.is_sqlite(session):
+        return  # the writer is alone
     if isinstance(what, TransferRequest):
         _hold_request(session, what)
         return

@@ -23,12 +23,13 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from engine.records import locks
 from engine.records.database import Database
 from engine.records.races import racing
+from engine.records.tables.base import table_of
 from engine.records.tables.proof import OrganizationKey
 
 _OWNER_ONLY: Final = 0o700
@@ -191,13 +192,17 @@ class Signer:
             os.close(handle)
 
 
+_KEY = table_of(OrganizationKey)
+_KEYS = (
+    select(_KEY.c.number, _KEY.c.public_key, _KEY.c.created_at)
+    .where(_KEY.c.organization_id == bindparam("the_organization"))
+    .order_by(_KEY.c.number.desc())
+)
+
+
 def public_keys(session: Session, organization_id: UUID) -> list[PublicKey]:
     """Give the public keys of an organization, the one that signs now first."""
-    rows = session.execute(
-        select(OrganizationKey.number, OrganizationKey.public_key, OrganizationKey.created_at)
-        .where(OrganizationKey.organization_id == organization_id)
-        .order_by(OrganizationKey.number.desc())
-    )
+    rows = session.execute(_KEYS, {"the_organization": organization_id})
     return [PublicKey(*row) for row in rows]
 
 

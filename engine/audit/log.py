@@ -10,14 +10,15 @@ from typing import Any
 from uuid import UUID
 
 import rfc8785
-from sqlalchemy import insert, select, true, type_coerce, update
+from sqlalchemy import Text, bindparam, insert, select, true, type_coerce, update
 from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
 from engine.records.handover import ClassCount
-from engine.records.tables.base import Side
+from engine.records.tables.base import Side, table_of
 from engine.records.tables.people import Organization
 from engine.records.tables.proof import AuditHead, Event
+from engine.records.types import Id
 from engine.rules.content import UNCOUNTED
 from engine.states.choices import Purpose
 from engine.states.transfer import TransferState
@@ -87,6 +88,21 @@ class Verification:
     hashes: Mapping[int, str] = field(default_factory=dict)
 
 
+_HEADS = table_of(AuditHead)
+_HEAD = (
+    select(_HEADS.c.seq, _HEADS.c.hash)
+    .where(_HEADS.c.organization_id == bindparam("the_organization"))
+    .with_for_update()
+)
+_MOVE_HEAD = update(_HEADS).where(_HEADS.c.organization_id == bindparam("the_organization"))
+_APPEND = insert(table_of(Event))
+_OUTCOME = select(Event).where(
+    Event.command_id == bindparam("the_command", type_=Id),
+    Event.action == bindparam("the_action", type_=Text),
+    Event.side.is_(None),
+)
+
+
 def append(session: Session, *entries: Entry) -> list[Place]:
     """
     Append lines to their organization's chain, and say where each stands.
@@ -94,11 +110,7 @@ def append(session: Session, *entries: Entry) -> list[Place]:
     Call it last: it locks the head until the commit.
     """
     organization_id = entries[0].organization_id
-    head = session.execute(
-        select(AuditHead.seq, AuditHead.hash)
-        .where(AuditHead.organization_id == organization_id)
-        .with_for_update()
-    ).one()
+    head = session.execute(_HEAD, {"the_organization": organization_id}).one()
     seq, previous = head.seq, head.hash
     lines = []
     for entry in entries:
@@ -106,10 +118,8 @@ def append(session: Session, *entries: Entry) -> list[Place]:
         line = {name: getattr(entry, name, None) for name in _COLUMNS} | {"seq": seq, "prev_hash": previous}
         previous = _hash(line)
         lines.append(line | {"hash": previous})
-    session.execute(insert(Event), lines)
-    session.execute(
-        update(AuditHead).where(AuditHead.organization_id == organization_id).values(seq=seq, hash=previous)
-    )
+    session.execute(_APPEND, lines)
+    session.execute(_MOVE_HEAD, {"the_organization": organization_id, "seq": seq, "hash": previous})
     return [Place(line["seq"], line["hash"]) for line in lines]
 
 
@@ -120,9 +130,8 @@ def start(session: Session, organization_id: UUID) -> None:
 
 def outcome_of(session: Session, command_id: UUID, action: str) -> Event | None:
     """Find the line that a command has written, so that its repetition gets the same answer (MOVE-3)."""
-    return session.scalars(
-        select(Event).where(Event.command_id == command_id, Event.action == action, Event.side.is_(None))
-    ).one_or_none()
+    given = {"the_command": command_id, "the_action": action}
+    return session.scalars(_OUTCOME, given).one_or_none()
 
 
 def verify(

@@ -17,6 +17,7 @@ from engine.audit.log import Place
 from engine.records.database import Database
 from engine.records.races import racing
 from engine.records.seals import Sealed
+from engine.records.tables.base import table_of
 from engine.records.tables.people import Member, Organization
 from engine.records.tables.proof import Event, Receipt
 from engine.records.tables.records import Record
@@ -38,21 +39,32 @@ class Signed:
     waiting: int
 
 
+_RECEIPT, _MEMBER = table_of(Receipt), table_of(Member)
+_OPEN = insert(_RECEIPT)
+_SIGN = update(_RECEIPT).where(
+    _RECEIPT.c.transfer_id == bindparam("the_transfer"), _RECEIPT.c.signature.is_(None)
+)
+_PEOPLE = select(_MEMBER.c.id, _MEMBER.c.first_name, _MEMBER.c.last_name, _MEMBER.c.title).where(
+    _MEMBER.c.id.in_(bindparam("the_members", expanding=True))
+)
+
+
 def open_receipt(
     session: Session, organization_id: UUID, transfer_id: UUID, sealed: Sealed, accepted: Place
 ) -> None:
     """Tie a manifest under seal to the line of its acceptance; from now on nothing is added to the seals."""
     session.execute(
-        insert(Receipt).values(
-            transfer_id=transfer_id,
-            organization_id=organization_id,
-            manifest_hash=sealed.manifest_hash,
-            lines=sealed.lines,
-            annex=sealed.annex,
-            record_salt=proof.new_salt(),
-            event_seq=accepted.seq,
-            event_hash=accepted.hash,
-        )
+        _OPEN,
+        {
+            "transfer_id": transfer_id,
+            "organization_id": organization_id,
+            "manifest_hash": sealed.manifest_hash,
+            "lines": sealed.lines,
+            "annex": sealed.annex,
+            "record_salt": proof.new_salt(),
+            "event_seq": accepted.seq,
+            "event_hash": accepted.hash,
+        },
     )
 
 
@@ -162,12 +174,8 @@ _SAID = (
 
 def _write(session: Session, key: SigningKey, found: Any) -> None:  # noqa: ANN401 - a row
     said = _statement(session, key, found)
-    session.execute(
-        update(Receipt)
-        .where(Receipt.transfer_id == found.Receipt.transfer_id, Receipt.signature.is_(None))
-        .values(statement=said.decode(), signature=key.sign(said))
-        .execution_options(synchronize_session=False)
-    )
+    signed = {"statement": said.decode(), "signature": key.sign(said)}
+    session.execute(_SIGN, {"the_transfer": found.Receipt.transfer_id} | signed)
 
 
 def _statement(session: Session, key: SigningKey, found: Any) -> bytes:  # noqa: ANN401 - a row
@@ -199,9 +207,7 @@ def _statement(session: Session, key: SigningKey, found: Any) -> bytes:  # noqa:
 
 
 def _people(session: Session, *ids: UUID) -> dict[UUID, proof.Person]:
-    rows = session.execute(
-        select(Member.id, Member.first_name, Member.last_name, Member.title).where(Member.id.in_(ids))
-    )
+    rows = session.execute(_PEOPLE, {"the_members": list(ids)})
     return {
         row.id: proof.Person(id=str(row.id), name=f"{row.first_name} {row.last_name}", title=row.title)
         for row in rows

@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final, NoReturn
 
 import typer
@@ -32,7 +33,7 @@ from engine.cli import (
 )
 from engine.cli.context import Call, write
 from engine.cli.options import group
-from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable
+from engine.errors import BadInput, Denied, EngineError, NotFound, Stuck, Unavailable, Unidentified
 
 #: What a shell sees. A command that was not decided (3) may be sent again as it was.
 DONE: Final = 0
@@ -123,7 +124,7 @@ def build() -> typer.Typer:
 def exit_code(error: EngineError) -> int:
     """Say what a shell sees of an error."""
     match error:
-        case Denied() | NotFound() | Stuck():
+        case Denied() | NotFound() | Stuck() | Unidentified():
             return DENIED
         case BadInput():
             return MISUSED
@@ -140,6 +141,7 @@ def _failed(call: Call, error: EngineError) -> int:
     return exit_code(error)
 
 
+@cache
 def _command(language: str) -> Any:  # noqa: ANN401 - typer has no public name for it
     """Give the whole command with its help in one language."""
     built = typer.main.get_command(build())

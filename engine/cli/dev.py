@@ -1,6 +1,7 @@
 """Runs the embedded server and one worker on a data folder, and starts again whichever dies."""
 
 import fcntl
+import http.client
 import logging
 import os
 import signal
@@ -14,7 +15,7 @@ from typing import IO, Final, Self
 
 from engine import processes
 from engine.errors import BadInput, EngineError, Unavailable
-from engine.settings import Settings
+from engine.settings import Running, Settings
 from engine.temporal.connection import TASK_QUEUE
 from engine.temporal.embedded import EmbeddedServer
 
@@ -24,6 +25,7 @@ _POLL_SECONDS: Final = 0.05
 _READY_SECONDS: Final = 60.0
 #: Longer than the worker's own grace.
 _WORKER_STOP_SECONDS: Final = 30.0
+_WEB_STOP_SECONDS: Final = 15.0
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0
 #: A process that lived so long is healthy: its next death is not the continuation of the last one.
@@ -40,11 +42,19 @@ class DevStack:
         settings: Of the data folder.
         prepare: Creates the database, or brings it to this version.
         ui: Whether the server has its Web UI.
+        web: Whether the interface and the console run too, on a loopback port.
     """
 
-    def __init__(self, settings: Settings, prepare: Callable[[], None], *, ui: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, prepare: Callable[[], None], *, ui: bool = False, web: bool = False
+    ) -> None:
         self.settings = settings
         self.server = EmbeddedServer(settings, ui=ui)
+        self.web_port: int | None = None
+        if web:
+            last = settings.last_run()
+            (self.web_port,) = processes.free_ports(None if last is None else last.web)
+        self._web: Popen[bytes] | None = None
         self._prepare = prepare
         self._worker: Popen[bytes] | None = None
         self._worker_environment: Mapping[str, str] | None = dict(os.environ)
@@ -78,6 +88,7 @@ class DevStack:
             # The worker reads the address there.
             self._write_run(os.getpid())
             self._start_worker()
+            self._start_web()
             self._keeper.start()
         except BaseException:
             self.stop()
@@ -90,6 +101,8 @@ class DevStack:
             self._keeper.join()
         if self._lock is None:
             return
+        if self._web is not None:
+            processes.end(self._web, patience=_WEB_STOP_SECONDS)
         if self._worker is not None:
             processes.end(self._worker, patience=_WORKER_STOP_SECONDS)
         self.server.stop()
@@ -108,10 +121,21 @@ class DevStack:
         worker = self._worker
         return worker.pid if worker is not None and worker.poll() is None else None
 
+    @property
+    def web_pid(self) -> int | None:
+        """The process of the interface and the console, while it lives."""
+        web = self._web
+        return web.pid if web is not None and web.poll() is None else None
+
+    @property
+    def web_url(self) -> str | None:
+        """The address of the interface and the console, where they run."""
+        return self._described(None).web_url
+
     def is_ready(self) -> bool:
-        """Say whether the server answers and this very worker asks it for work."""
+        """Say whether the server answers, this very worker asks it for work, and the pages are there."""
         worker = self.worker_pid
-        if worker is None or not self.server.is_ready():
+        if worker is None or not self.server.is_ready() or not self._web_answers():
             return False
         # Temporal's workers are called pid@host.
         return any(name.partition("@")[0] == str(worker) for name in self.server.pollers(TASK_QUEUE))
@@ -143,7 +167,7 @@ class DevStack:
 
     def _keep(self) -> None:
         """Start again what died, ever more slowly while it keeps dying."""
-        server, worker = _Patience(), _Patience()
+        server, worker, web = _Patience(), _Patience(), _Patience()
         while not self._stopping.wait(_POLL_SECONDS):
             try:
                 with self._changing:
@@ -152,28 +176,71 @@ class DevStack:
                         self._write_run(os.getpid())
                     if self.worker_pid is None and worker.allows():
                         self._start_worker()
+                    if self.web_port is not None and self.web_pid is None and web.allows():
+                        self._start_web()
             except (OSError, EngineError) as error:
                 # No disk, no process, no port: what keeps the others alive must not die of it.
                 logger.warning("dev.restart_failed", extra={"error": type(error).__name__})
 
     def _start_worker(self) -> None:
-        environment = dict(self._worker_environment or _without_kill_points(os.environ))
+        environment = self._environment(self._worker_environment or _without_kill_points(os.environ))
         self._worker_environment = None
-        # The server of this folder is in run.json.
-        environment.pop("PASSATION_TEMPORAL_ADDRESS", None)
-        if self.settings.database is None:
-            environment.pop("PASSATION_DATABASE", None)
         command = [sys.executable, "-P", "-m", "worker", "--data", str(self.settings.data)]
         self._worker = processes.start(command, log=self.settings.worker_log, environment=environment)
         self._write_run(os.getpid())
 
+    def _start_web(self) -> None:
+        """Start the interface and the console; the folder's own issuer, unless another one is named."""
+        if self.web_port is None:
+            return
+        environment = self._environment(_without_kill_points(os.environ))
+        command = [sys.executable, "-P", "-m", "engine.web", "--data", str(self.settings.data)]
+        command += ["--host", "127.0.0.1", "--port", str(self.web_port)]
+        if self.settings.issuer is None:
+            command.append("--local-issuer")
+        self._web = processes.start(command, log=self.settings.web_log, environment=environment)
+        self._write_run(os.getpid())
+
+    def _web_answers(self) -> bool:
+        if self.web_port is None:
+            return True
+        connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=2)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Give the environment of a process of this folder: its server is in run.json."""
+        environment = dict(given)
+        environment.pop("PASSATION_TEMPORAL_ADDRESS", None)
+        if self.settings.database is None:
+            environment.pop("PASSATION_DATABASE", None)
+        return environment
+
     def _write_run(self, supervisor: int | None) -> None:
-        pids = {"supervisor_pid": supervisor, "worker_pid": self.worker_pid}
-        self.settings.write_run(self.server.described().model_copy(update=pids))
+        self.settings.write_run(self._described(supervisor))
+
+    def _described(self, supervisor: int | None) -> Running:
+        parts = {
+            "supervisor_pid": supervisor,
+            "worker_pid": self.worker_pid,
+            "web_pid": self.web_pid,
+            "web": self.web_port,
+        }
+        return self.server.described().model_copy(update=parts)
 
 
 def run_dev(
-    settings: Settings, prepare: Callable[[], None], on_ready: Callable[[DevStack], None], *, ui: bool = True
+    settings: Settings,
+    prepare: Callable[[], None],
+    on_ready: Callable[[DevStack], None],
+    *,
+    ui: bool = True,
+    web: bool = False,
 ) -> int:
     """
     Run server and worker until SIGINT, SIGTERM or SIGHUP; return the exit code. For the main thread.
@@ -183,9 +250,10 @@ def run_dev(
         prepare: Creates the database, or brings it to this version.
         on_ready: Called once, when work can be done.
         ui: Whether the server has its Web UI.
+        web: Whether the interface and the console run too.
     """
     asked = threading.Event()
-    stack = DevStack(settings, prepare, ui=ui)
+    stack = DevStack(settings, prepare, ui=ui, web=web)
     with _signals(asked):
         try:
             stack.start()

@@ -91,7 +91,7 @@ def list_calls(call: Call, actor: As) -> None:
                 one.client,
                 one.record_number,
                 page.words(f"call/{one.why}"),
-                str(one.id),
+                str(one.id if one.id is not None else one.appointment_id),
             )
             for one in found
         ]

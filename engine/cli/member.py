@@ -21,6 +21,8 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL")]
 First = Annotated[str, typer.Option("--first-name", metavar="TEXT")]
 Last = Annotated[str, typer.Option("--last-name", metavar="TEXT")]
 
+Subject = Annotated[str, typer.Option("--subject", metavar="TEXT")]
+Issuer = Annotated[str | None, typer.Option("--issuer", metavar="URL")]
 RoleName = Annotated[Any, typer.Argument(metavar="ROLE", parser=one_of(roles))]
 Yes = Annotated[bool, typer.Option("--yes")]
 Accepts = Annotated[bool, typer.Option("--yes/--no", show_default=False)]
@@ -141,6 +143,25 @@ def set_title(call: Call, email: Email, *, actor: As, title: Title) -> None:
     actor_id = call.actor(actor)
     member = call.desk.set_title(actor_id, call.colleague(actor_id, email), title)
     call.answer(member, lambda page: page.say("done/title", name=member.name, title=member.title))
+
+
+@command(app, "link")
+def link(call: Call, email: Email, *, actor: As, subject: Subject, issuer: Issuer = None) -> None:
+    """Say who a member is for the organization's issuer."""
+    actor_id = call.actor(actor)
+    issuer = issuer or call.settings.issuer
+    if issuer is None:
+        raise BadInput("missing", name="--issuer")
+    linked = call.desk.link_member(actor_id, call.colleague(actor_id, email), issuer, subject)
+    call.answer(linked, lambda page: page.say("done/linked", name=linked.member.name, issuer=issuer))
+
+
+@command(app, "unlink")
+def unlink(call: Call, email: Email, *, actor: As) -> None:
+    """End a member's link, so that no token is theirs."""
+    actor_id = call.actor(actor)
+    linked = call.desk.unlink_member(actor_id, call.colleague(actor_id, email))
+    call.answer(linked, lambda page: page.say("done/unlinked", name=linked.member.name))
 
 
 @command(app, "accepts")

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from engine.cli.context import Call
-from engine.cli.options import command
+from engine.cli.context import Call, write
+from engine.cli.options import As, command
+from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.cli.dev import DevStack
     from engine.cli.output import Page
 
 Ui = Annotated[bool, typer.Option("--ui/--no-ui")]
+Web = Annotated[bool, typer.Option("--web/--no-web")]
+Host = Annotated[str | None, typer.Option("--host", metavar="HOST")]
+Port = Annotated[int | None, typer.Option("--port", metavar="N", min=1, max=65535)]
 Records = Annotated[int | None, typer.Option("--records", metavar="N", min=1)]
 FromFhir = Annotated[Path | None, typer.Option("--from-fhir", metavar="PATH")]
 Smtp = Annotated[str | None, typer.Option("--smtp", metavar="URL")]
@@ -28,12 +32,14 @@ def register(app: typer.Typer) -> None:
     command(app, "dev")(dev)
     command(app, "demo")(demo)
     command(app, "worker")(worker)
+    command(app, "web")(web)
+    command(app, "token")(token)
     command(app, "reconcile")(reconcile)
     command(app, "doctor")(doctor)
 
 
-def dev(call: Call, ui: Ui = True, smtp: Smtp = None) -> None:
-    """Run server, database and worker in one folder, until Ctrl-C."""
+def dev(call: Call, ui: Ui = True, smtp: Smtp = None, web: Web = True) -> None:
+    """Run server, database, worker, interface and console in one folder, until Ctrl-C."""
     from engine.cli.dev import run_dev
 
     if smtp is not None:
@@ -45,16 +51,26 @@ def dev(call: Call, ui: Ui = True, smtp: Smtp = None) -> None:
 
     def ready(stack: "DevStack") -> None:
         server = stack.server
-        told = {"address": server.address, "ui_url": server.ui_url, "data": call.settings.data}
+        told = {
+            "address": server.address,
+            "ui_url": server.ui_url,
+            "web_url": stack.web_url,
+            "data": call.settings.data,
+        }
 
         def show(page: "Page") -> None:
             page.say("done/ready")
-            facts = {"server": server.address, "web": server.ui_url, "data": str(call.settings.data)}
+            facts = {
+                "console": stack.web_url,
+                "server": server.address,
+                "web": server.ui_url,
+                "data": str(call.settings.data),
+            }
             page.facts({page.words(f"done/{name}"): value for name, value in facts.items() if value})
 
         call.answer(told, show)
 
-    raise typer.Exit(run_dev(call.settings, call.prepare, ready, ui=ui))
+    raise typer.Exit(run_dev(call.settings, call.prepare, ready, ui=ui, web=web))
 
 
 def demo(call: Call, records: Records = None, keep: Keep = False, from_fhir: FromFhir = None) -> None:
@@ -76,6 +92,30 @@ def worker(call: Call) -> None:
     """Become a worker: the process stays the same, so that signals reach it."""
     arguments = [sys.executable, "-P", "-m", "worker", "--data", str(call.settings.data)]
     os.execv(sys.executable, arguments)  # noqa: S606 - no shell is wanted
+
+
+def web(call: Call, host: Host = None, port: Port = None) -> None:
+    """Become the process of the interface and the console."""
+    arguments = [sys.executable, "-P", "-m", "engine.web", "--data", str(call.settings.data)]
+    arguments += [] if host is None else ["--host", host]
+    arguments += [] if port is None else ["--port", str(port)]
+    if call.settings.issuer is None:
+        raise BadInput("setting", name="issuer")
+    os.execv(sys.executable, arguments)  # noqa: S606 - no shell is wanted
+
+
+def token(call: Call, actor: As) -> None:
+    """Give an access token of the folder's own issuer, for trying the interface out."""
+    from engine.identity.local import TOKEN_SECONDS, Keys, access_token, issuer_at
+
+    running = call.settings.running()
+    if running is None or running.web_url is None:
+        raise BadInput("no_web")
+    actor_id = call.actor(actor)
+    issuer = issuer_at(call.settings.address or running.web_url)
+    made = access_token(Keys(call.settings.issuer_key), issuer, actor_id)
+    told = {"access_token": made, "token_type": "Bearer", "expires_in": TOKEN_SECONDS, "url": running.web_url}
+    call.answer(told, lambda _page: write(made))
 
 
 def reconcile(call: Call) -> None:

@@ -6,6 +6,8 @@ from engine.desk.clients import ClientsDesk
 from engine.desk.coordinating import CoordinatingDesk
 from engine.desk.emergencies import EmergenciesDesk
 from engine.desk.exporting import ExportingDesk
+from engine.desk.held import HeldDesk
+from engine.desk.identities import IdentitiesDesk
 from engine.desk.importing import ImportDesk
 from engine.desk.items import ItemsDesk
 from engine.desk.looking import LookingDesk
@@ -18,6 +20,7 @@ from engine.desk.proving import ProvingDesk
 from engine.desk.quarantine import QuarantineDesk
 from engine.desk.records import RecordsDesk
 from engine.desk.roles import RolesDesk
+from engine.desk.sessions import SessionsDesk
 from engine.desk.watching import WatchingDesk
 
 
@@ -25,6 +28,7 @@ class Desk(
     PeopleDesk,
     MembersDesk,
     RolesDesk,
+    IdentitiesDesk,
     CoordinatingDesk,
     ClientsDesk,
     RecordsDesk,
@@ -38,6 +42,8 @@ class Desk(
     OpeningsDesk,
     ImportDesk,
     NoticesDesk,
+    HeldDesk,
+    SessionsDesk,
     ProvingDesk,
     BulkPreviewDesk,
     BulksDesk,

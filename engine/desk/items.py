@@ -151,7 +151,7 @@ class ItemsDesk(Commands):
 
         def do(command: Writing) -> None:
             found = writing.appointment(command.session, appointment_id)
-            if found is None or not _may_know(command, found):
+            if found is None or not may_know_appointment(command, found):
                 raise NotFound("appointment")
             command.record(found.record_id)
             # Two cancellations at once must not both tell the client.
@@ -179,7 +179,7 @@ class ItemsDesk(Commands):
         self._command(actor_id, "appointment.cancel", do)
 
 
-def _may_know(command: Writing, found: Appointment) -> bool:
+def may_know_appointment(command: Writing, found: Appointment) -> bool:
     """Say whether the actor holds an appointment, whatever they still see of its record, or sees it there."""
     if found.organization_id != command.actor.organization_id:
         return False

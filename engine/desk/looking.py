@@ -12,7 +12,7 @@ from engine.audit import checking, log
 from engine.audit.checking import Mark
 from engine.desk.base import Commands, Writing, active, patiently
 from engine.errors import BadInput, Denied, NotFound
-from engine.records import facts, reading, transfers, visibility
+from engine.records import facts, reading, transfer_views, transfers, visibility
 from engine.records.tables.base import TextKind
 from engine.records.tables.people import Member
 from engine.rules.facts import MemberFacts
@@ -113,7 +113,9 @@ class LookingDesk(Commands):
     def transfer(self, actor_id: UUID, transfer_id: UUID) -> TransferView:
         """Show a transfer as the actor may know it."""
         return self._look(
-            actor_id, "transfer.show", lambda s, actor: reading.transfer_view(s, actor, transfer_id, _now())
+            actor_id,
+            "transfer.show",
+            lambda s, actor: transfer_views.transfer_view(s, actor, transfer_id, _now()),
         )
 
     def write_text(
@@ -186,7 +188,8 @@ class LookingDesk(Commands):
 
         def do(session: Session, actor: MemberFacts) -> ReaderView:
             zone = facts.schedule(session, actor.organization_id).time_zone
-            return ReaderView(language=session.get_one(Member, actor.id).language, time_zone=zone)
+            row = session.get_one(Member, actor.id)
+            return ReaderView(language=row.language, time_zone=zone, notices=row.notices)
 
         return self._look(actor_id, "member.self", do)
 

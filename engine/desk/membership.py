@@ -13,7 +13,7 @@ from engine.desk.base import Commands, Writing
 from engine.errors import BadInput, NotFound
 from engine.notices import outbox
 from engine.notices.outbox import NoticeKind
-from engine.records import facts, holders, people, reading, transfers
+from engine.records import facts, holders, people, reading, sessions, transfers
 from engine.records.tables.people import Member
 from engine.rules import people as people_rules
 from engine.rules import writing as rules
@@ -99,6 +99,7 @@ class MembersDesk(Commands):
             found = _held(command.session, member)
             with eligibility.noticed(command, transfers.asked_of(command.session, member.id)):
                 people.change_member(command.session, member.id, active=False)
+            sessions.end_all(command.session, member.id)
             command.further += pause_led_by(command.session, member.id, command.now)
             if member.acts_as(Role.COORDINATOR) or found.records:
                 unattended.tell_to_name_a_coordinator(command)
@@ -147,6 +148,18 @@ class MembersDesk(Commands):
             return view(command.session, actor_id)
 
         return self._command(actor_id, "member.accepts", do, changed=actor_id)
+
+    def set_language(self, actor_id: UUID, language: str) -> MemberView:
+        """Choose for oneself in which language one is spoken to, here and in messages (NOTE-1)."""
+
+        def do(command: Writing) -> MemberView:
+            # Whoever they are: nobody needs a role to choose for themself.
+            command.role = min(command.actor.roles, default=Role.PRACTITIONER)
+            command.subject_id = actor_id
+            people.change_member(command.session, actor_id, language=language)
+            return view(command.session, actor_id)
+
+        return self._command(actor_id, "member.language", do, changed=actor_id)
 
 
 def colleague(session: Session, actor: MemberFacts, member_id: UUID) -> MemberFacts:

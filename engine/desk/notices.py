@@ -94,12 +94,11 @@ class NoticesDesk(Commands):
 
 
 def _calls(session: Session, actor: MemberFacts, now: datetime) -> list[CallView]:
-    found = calls.to_call(
-        session, actor.organization_id, actor.id, now, coordinates=actor.acts_as(Role.COORDINATOR)
-    )
+    found = calls.to_call(session, actor, now)
     return [
         CallView(
             id=one.notice_id,
+            appointment_id=one.appointment_id,
             record_id=one.record_id,
             record_number=one.record_number,
             client=one.client,

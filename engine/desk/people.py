@@ -79,6 +79,7 @@ class PeopleDesk(Commands):
         coordinator_may_receive: bool | None = None,
         remind_coordinators: timedelta | None = None,
         announce_practitioner: bool | None = None,
+        hold_cancellations: bool | None = None,
         grace_days: int | None = None,
         retention_years: int | None = None,
     ) -> None:
@@ -92,6 +93,7 @@ class PeopleDesk(Commands):
             "coordinator_may_receive": coordinator_may_receive,
             "remind_coordinators": remind_coordinators,
             "announce_practitioner": announce_practitioner,
+            "hold_cancellations": hold_cancellations,
             "grace_days": grace_days,
             "retention_years": retention_years,
         }

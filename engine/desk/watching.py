@@ -11,7 +11,8 @@ from engine.desk.base import Commands
 from engine.desk.membership import colleague
 from engine.errors import BadInput
 from engine.notices import outbox
-from engine.records import listing, needs, overview, reading
+from engine.records import listing, needs, overview
+from engine.records.transfer_views import transfer_views
 from engine.rules.facts import MemberFacts
 from engine.states.choices import Role
 from engine.states.transfer import TransferState
@@ -72,11 +73,12 @@ class WatchingDesk(Commands):
             nobody = unattended.Waiting()
             if actor.acts_as(Role.ADMINISTRATOR) and not outbox.coordinators(session, actor.organization_id):
                 nobody = unattended.waiting(session, actor.organization_id)
+            # One may stand there twice, as a coordinator's own for example.
+            shown = sorted({transfer_id for _, transfer_id, _ in found[:PAGE]})
+            views = {view.id: view for view in transfer_views(session, actor, shown, now)}
             return NeedsView(
                 transfers=[
-                    NeedView(
-                        need=need, rule=rule, transfer=reading.transfer_view(session, actor, transfer_id, now)
-                    )
+                    NeedView(need=need, rule=rule, transfer=views[transfer_id])
                     for need, transfer_id, rule in found[:PAGE]
                 ],
                 more=max(0, len(found) - PAGE),

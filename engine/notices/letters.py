@@ -21,11 +21,12 @@ from engine.catalogue import label
 from engine.errors import NotFound
 from engine.notices.calendar import Cancelled
 from engine.notices.outbox import NoticeKind
-from engine.records import facts, reading
+from engine.records import facts, held, reading
 from engine.records.tables.base import DeliveryTrouble
 from engine.records.tables.items import Appointment
 from engine.records.tables.outbox import Delivery, Notice
 from engine.records.tables.people import Client, Member, Organization
+from engine.records.transfer_views import transfer_view
 from engine.views import TransferView
 
 #: How many events one message tells one by one; a whole caseload's are counted.
@@ -143,7 +144,7 @@ def _to_client(session: Session, delivery: Delivery, organization: Organization,
         more=0,
         footer="mail_word/client_footer",
         cancelled=Cancelled(
-            appointment_id=appointment.item_id,
+            appointment_id=held.calendar_id(session, appointment.item_id),
             sequence=notice.sequence or 0,
             starts_at=appointment.starts_at,
             ends_at=appointment.ends_at,
@@ -241,15 +242,15 @@ def _told(
 
 def _page(notice: Notice, view: TransferView | None) -> str | None:
     """Say on which page the reader finds what a notice is about; ``None`` where they may know of none."""
-    if view is not None:
-        return pages.transfer(view.id)
     match notice.kind:
+        case NoticeKind.APPOINTMENTS_HELD | NoticeKind.APPOINTMENT_OFFERED | NoticeKind.APPOINTMENT_DECLINED:
+            return pages.NEEDS_YOU
         case NoticeKind.BULK_PAUSED | NoticeKind.BULK_FINISHED:
             return pages.bulk(notice.subject_id)
         case NoticeKind.NAME_COORDINATOR:
             return pages.NEEDS_YOU
         case _:
-            return None
+            return None if view is None else pages.transfer(view.id)
 
 
 def _view(session: Session, member: Member, notice: Notice, now: datetime) -> TransferView | None:
@@ -258,7 +259,7 @@ def _view(session: Session, member: Member, notice: Notice, now: datetime) -> Tr
     if notice.transfer_id is None or actor is None:
         return None
     try:
-        return reading.transfer_view(session, actor, notice.transfer_id, now)
+        return transfer_view(session, actor, notice.transfer_id, now)
     except NotFound:
         return None
 

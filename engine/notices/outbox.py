@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import insert, literal, select, true
+from sqlalchemy import Insert, bindparam, exists, insert, literal, select, true
 from sqlalchemy.orm import Session
 
+from engine.records.tables.base import table_of
 from engine.records.tables.items import Appointment
-from engine.records.tables.outbox import Notice
+from engine.records.tables.outbox import HeldCancellation, Notice
 from engine.records.tables.people import Client, Member, MemberRole
 from engine.records.tables.records import RecordClient
 from engine.records.tables.transfers import ManifestLine
@@ -47,6 +48,11 @@ class NoticeKind(StrEnum):
     ROLE_REVOKED = "role_revoked"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
     PRACTITIONER_ANNOUNCED = "practitioner_announced"
+    APPOINTMENTS_HELD = "appointments_held"
+    APPOINTMENT_OFFERED = "appointment_offered"
+    APPOINTMENT_TAKEN = "appointment_taken"
+    APPOINTMENT_DECLINED = "appointment_declined"
+    APPOINTMENT_RELEASED = "appointment_released"
     BULK_PAUSED = "bulk_paused"
     BULK_FINISHED = "bulk_finished"
 
@@ -60,6 +66,9 @@ NEEDS_ACTION: Final = frozenset(
         NoticeKind.EMERGENCY,
         NoticeKind.LOST_ELIGIBILITY,
         NoticeKind.NAME_COORDINATOR,
+        NoticeKind.APPOINTMENTS_HELD,
+        NoticeKind.APPOINTMENT_OFFERED,
+        NoticeKind.APPOINTMENT_DECLINED,
     }
 )
 
@@ -72,6 +81,38 @@ class Cause:
     transfer_id: UUID | None
     command_id: UUID
     at: datetime
+
+
+_TELL = insert(table_of(Notice))
+
+
+def _telling_clients() -> Insert:
+    columns: dict[str, Any] = {
+        "organization_id": bindparam("the_organization", type_=Id),
+        "kind": literal(NoticeKind.APPOINTMENT_CANCELLED.value),
+        "cause_id": bindparam("the_command", type_=Id),
+        "transfer_id": bindparam("the_transfer", type_=Id),
+        "recipient_id": Appointment.client_id,
+        "client_id": Appointment.client_id,
+        "subject_id": Appointment.item_id,
+        "sequence": Appointment.sequence,
+        "created_at": bindparam("the_instant", type_=Instant),
+    }
+    cancelled = (
+        select(*columns.values())
+        .join(ManifestLine, ManifestLine.item_id == Appointment.item_id)
+        .where(
+            ManifestLine.transfer_id == bindparam("the_transfer", type_=Id),
+            ManifestLine.item_class == ContentClass.UPCOMING_APPOINTMENT,
+            ManifestLine.outcome == Outcome.CANCELLED,
+            Appointment.client_id.is_not(None),
+            ~exists().where(HeldCancellation.appointment_id == Appointment.item_id),
+        )
+    )
+    return insert(table_of(Notice)).from_select(list(columns), cancelled)
+
+
+_TELL_CLIENTS = _telling_clients()
 
 
 def tell(
@@ -88,7 +129,7 @@ def tell(
     if not recipients:
         return
     session.execute(
-        insert(Notice),
+        _TELL,
         [
             {
                 "organization_id": cause.organization_id,
@@ -167,28 +208,13 @@ def in_role(session: Session, organization_id: UUID, role: Role) -> list[UUID]:
 
 def tell_clients(session: Session, cause: Cause) -> None:
     """Write one notice for each appointment that this transfer cancelled, in one statement (NOTE-2)."""
-    columns: dict[str, Any] = {
-        "organization_id": literal(cause.organization_id, Id),
-        "kind": literal(NoticeKind.APPOINTMENT_CANCELLED.value),
-        "cause_id": literal(cause.command_id, Id),
-        "transfer_id": literal(cause.transfer_id, Id),
-        "recipient_id": Appointment.client_id,
-        "client_id": Appointment.client_id,
-        "subject_id": Appointment.item_id,
-        "sequence": Appointment.sequence,
-        "created_at": literal(cause.at, Instant),
+    given = {
+        "the_organization": cause.organization_id,
+        "the_command": cause.command_id,
+        "the_transfer": cause.transfer_id,
+        "the_instant": cause.at,
     }
-    cancelled = (
-        select(*columns.values())
-        .join(ManifestLine, ManifestLine.item_id == Appointment.item_id)
-        .where(
-            ManifestLine.transfer_id == cause.transfer_id,
-            ManifestLine.item_class == ContentClass.UPCOMING_APPOINTMENT,
-            ManifestLine.outcome == Outcome.CANCELLED,
-            Appointment.client_id.is_not(None),
-        )
-    )
-    session.execute(insert(Notice).from_select(list(columns), cancelled))
+    session.execute(_TELL_CLIENTS, given)
 
 
 def announce(session: Session, cause: Cause, record_id: UUID, new_owner_id: UUID) -> None:
@@ -220,13 +246,15 @@ def tell_client(
     sequence: int,
     cause_id: UUID,
     now: datetime,
+    transfer_id: UUID | None = None,
 ) -> None:
-    """Write the one notice of an appointment that its holder cancelled (NOTE-2, MOVE-13)."""
+    """Write the one notice of an appointment that somebody cancelled by itself (NOTE-2, MOVE-13)."""
     session.execute(
         insert(Notice).values(
             organization_id=organization_id,
             kind=NoticeKind.APPOINTMENT_CANCELLED.value,
             cause_id=cause_id,
+            transfer_id=transfer_id,
             recipient_id=client_id,
             client_id=client_id,
             subject_id=appointment_id,

@@ -11,6 +11,7 @@ from sqlalchemy import (
     CursorResult,
     ScalarSelect,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -29,6 +30,7 @@ from engine.records.tables.bulks import Bulk, BulkItem, BulkList
 from engine.records.tables.people import Member
 from engine.records.tables.records import Holding, Record
 from engine.records.tables.transfers import Transfer
+from engine.records.types import Id
 from engine.rules.bulk import BulkChoice, BulkLine, Listed, Split
 from engine.rules.facts import RecordStatus
 from engine.states.bulk import OPEN_BULKS, BulkState
@@ -54,6 +56,19 @@ class Waiting:
     transfer_id: UUID
     #: The open transfer that is reassigned instead of asking (OVR-3).
     reassigns: UUID | None = None
+
+
+_BULK = (
+    select(Bulk).where(Bulk.id == bindparam("the_bulk", type_=Id)).execution_options(populate_existing=True)
+)
+_ITEM = (
+    select(BulkItem)
+    .where(
+        BulkItem.bulk_id == bindparam("the_bulk", type_=Id),
+        BulkItem.record_id == bindparam("the_record", type_=Id),
+    )
+    .execution_options(populate_existing=True)
+)
 
 
 def transfer_of(bulk_id: UUID, record_id: UUID, attempt: int) -> UUID:
@@ -120,8 +135,7 @@ def add(session: Session, values: dict[str, Any], lines: Sequence[BulkLine]) -> 
 
 def row(session: Session, bulk_id: UUID) -> Bulk | None:
     """Read a bulk's row afresh."""
-    query = select(Bulk).where(Bulk.id == bulk_id).execution_options(populate_existing=True)
-    return session.scalars(query).one_or_none()
+    return session.scalars(_BULK, {"the_bulk": bulk_id}).one_or_none()
 
 
 def recipients_of(bulk: Bulk) -> tuple[UUID, ...]:
@@ -204,12 +218,7 @@ def waiting(session: Session, bulk_id: UUID, *, after: int, limit: int) -> list[
 
 def item_of(session: Session, bulk_id: UUID, record_id: UUID) -> BulkItem | None:
     """Read the item of a record afresh."""
-    query = (
-        select(BulkItem)
-        .where(BulkItem.bulk_id == bulk_id, BulkItem.record_id == record_id)
-        .execution_options(populate_existing=True)
-    )
-    return session.scalars(query).one_or_none()
+    return session.scalars(_ITEM, {"the_bulk": bulk_id, "the_record": record_id}).one_or_none()
 
 
 def mark(session: Session, bulk_id: UUID, item: Waiting, **values: Any) -> None:  # noqa: ANN401

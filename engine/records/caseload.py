@@ -11,12 +11,11 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from engine.records import facts
-from engine.records.classes import items
+from engine.records.handover import counts_by_record
 from engine.records.tables.base import HoldingState
 from engine.records.tables.people import Member, MemberRole, Restriction
 from engine.records.tables.records import Holding, Record, RecordClient
 from engine.records.tables.transfers import Transfer
-from engine.records.types import Id
 from engine.rules.bulk import BulkChoice, BulkPlan
 from engine.rules.content import ContentClass
 from engine.rules.facts import MemberFacts, RecordStatus, same_title
@@ -195,19 +194,7 @@ def _counts(
 ) -> Mapping[UUID, Counter[ContentClass]]:
     """Count by record and class, from the one list of classes that the hand-over reads too."""
     holdings = _in_hands(Holding.id, organization_id, source_id)
-    records = _in_hands(Holding.record_id, organization_id, source_id)
-    item = items(now, holdings, records).subquery("item")
-    counted: Select[Any] = select(
-        item.c.holding_id, item.c.record_id, item.c.item_class, func.count().label("count")
-    ).group_by(item.c.holding_id, item.c.record_id, item.c.item_class)
-    place = counted.subquery("place")
-    record_id = func.coalesce(place.c.record_id, Holding.record_id, type_=Id())
-    columns: tuple[Any, ...] = (record_id, place.c.item_class, place.c.count)
-    query = select(*columns).select_from(place).outerjoin(Holding, Holding.id == place.c.holding_id)
-    found: defaultdict[UUID, Counter[ContentClass]] = defaultdict(Counter)
-    for of_record, item_class, count in session.execute(query):
-        found[of_record][item_class] += count
-    return found
+    return counts_by_record(session, holdings, _in_hands(Holding.record_id, organization_id, source_id), now)
 
 
 def _loads(session: Session, recipients: Sequence[UUID]) -> Mapping[UUID, Load]:

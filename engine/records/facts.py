@@ -2,17 +2,17 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, exists, false, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, false, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from engine.records import openings
-from engine.records.tables.base import HoldingState
+from engine.records.tables.base import HoldingState, table_of
 from engine.records.tables.items import RawDatum
 from engine.records.tables.people import Member, MemberRole, Organization, Policy, RawDataTitle, Restriction
 from engine.records.tables.records import Holding, Record, RecordClient, Share
@@ -35,6 +35,15 @@ class Schedule:
     time_zone: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReadTransfer:
+    """A transfer's row, as the rules see it, and who was asked before."""
+
+    row: Transfer
+    facts: TransferFacts
+    before: Sequence[Asking]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     """How long an organization keeps what was excluded, and a record after its last service (MOVE-6)."""
@@ -44,7 +53,7 @@ class Retention:
     time_zone: str
 
 
-_MEMBER = (
+_MEMBERS = (
     select(
         Member.id,
         Member.organization_id,
@@ -54,12 +63,16 @@ _MEMBER = (
         MemberRole.role,
     )
     .outerjoin(MemberRole, MemberRole.member_id == Member.id)
-    .where(Member.id == bindparam("member_id", type_=Id))
+    .where(Member.id.in_(bindparam("member_ids", type_=Id, expanding=True)))
 )
 _COPY = aliased(Holding)
 _OPENED = aliased(Holding)
-_RECORD = (
-    select(
+
+
+def _records(actor_id: ColumnElement[UUID], asked: Any = None) -> Select[Any]:  # noqa: ANN401 - an alias
+    """Select records in use with what somebody is to each; or those of transfers, with who is asked."""
+    more = () if asked is None else (asked.id.label("for_transfer"), asked.to_id.label("for_member"))
+    columns: tuple[Any, ...] = (
         Record.id,
         Record.organization_id,
         Record.status,
@@ -74,12 +87,12 @@ _RECORD = (
         Share.approval.label("share_approval"),
         exists().where(RawDatum.holding_id == Holding.id).label("has_raw_data"),
         exists()
-        .where(MemberRole.member_id == bindparam("actor_id", type_=Id), MemberRole.role == Role.PRACTITIONER)
+        .where(MemberRole.member_id == actor_id, MemberRole.role == Role.PRACTITIONER)
         .label("practises"),
         exists()
         .where(
             _COPY.record_id == Record.id,
-            _COPY.owner_id == bindparam("actor_id", type_=Id),
+            _COPY.owner_id == actor_id,
             _COPY.state == HoldingState.ARCHIVED,
         )
         .label("holds_copy"),
@@ -87,25 +100,27 @@ _RECORD = (
         .where(
             _OPENED.record_id == Record.id,
             _OPENED.state == HoldingState.ARCHIVED,
-            openings.stands(
-                _OPENED, bindparam("actor_id", type_=Id), bindparam("the_instant", type_=Instant)
-            ),
+            openings.stands(_OPENED, actor_id, bindparam("the_instant", type_=Instant)),
         )
         .label("reads_copy"),
+        *more,
     )
-    .join(Holding, and_(Holding.record_id == Record.id, Holding.state == HoldingState.LIVE))
-    .join(Member, Member.id == Holding.owner_id)
-    .outerjoin(Transfer, and_(Transfer.record_id == Record.id, Transfer.state.in_(sorted(OPEN_STATES))))
-    .outerjoin(
-        Share,
-        and_(
-            Share.record_id == Record.id,
-            Share.member_id == bindparam("actor_id", type_=Id),
-            Share.ended_at.is_(None),
-        ),
+    query: Select[Any] = select(*columns)
+    if asked is not None:
+        query = query.select_from(asked).join(Record, Record.id == asked.record_id)
+    return (
+        query.join(Holding, and_(Holding.record_id == Record.id, Holding.state == HoldingState.LIVE))
+        .join(Member, Member.id == Holding.owner_id)
+        .outerjoin(Transfer, and_(Transfer.record_id == Record.id, Transfer.state.in_(sorted(OPEN_STATES))))
+        .outerjoin(
+            Share,
+            and_(Share.record_id == Record.id, Share.member_id == actor_id, Share.ended_at.is_(None)),
+        )
     )
-    .where(Record.id == bindparam("record_id", type_=Id))
-)
+
+
+_ACTOR = bindparam("actor_id", type_=Id)
+_RECORD = _records(_ACTOR).where(Record.id == bindparam("record_id", type_=Id))
 _RESTRICTIONS = (
     select(Restriction.member_id, Restriction.title)
     .join(RecordClient, RecordClient.client_id == Restriction.client_id)
@@ -125,20 +140,48 @@ _TRANSFERS = (
 _TRANSFER = _TRANSFERS.where(Transfer.id == bindparam("transfer_id", type_=Id))
 
 
+_POLICY_TABLE, _ORGANIZATION = table_of(Policy), table_of(Organization)
+_TITLES = select(table_of(RawDataTitle).c.title).where(
+    table_of(RawDataTitle).c.organization_id == bindparam("the_organization", type_=Id)
+)
+_POLICY = select(
+    _POLICY_TABLE.c.basis_required, _POLICY_TABLE.c.impose_allowed, _POLICY_TABLE.c.coordinator_may_receive
+).where(_POLICY_TABLE.c.organization_id == bindparam("the_organization", type_=Id))
+_SCHEDULE = (
+    select(
+        _POLICY_TABLE.c.answer_within,
+        _POLICY_TABLE.c.reminders,
+        _POLICY_TABLE.c.remind_coordinators,
+        _ORGANIZATION.c.time_zone,
+    )
+    .join(_ORGANIZATION, _ORGANIZATION.c.id == _POLICY_TABLE.c.organization_id)
+    .where(_POLICY_TABLE.c.organization_id == bindparam("the_organization", type_=Id))
+)
+
+
 def member(session: Session, member_id: UUID) -> MemberFacts | None:
     """Read one member with their roles."""
-    rows = session.execute(_MEMBER, {"member_id": member_id}).all()
-    if not rows:
-        return None
-    row = rows[0]
-    return MemberFacts(
-        id=row.id,
-        organization_id=row.organization_id,
-        active=row.active,
-        roles=frozenset(found.role for found in rows if found.role is not None),
-        title=row.title,
-        accepts_records=row.accepts_records,
-    )
+    return members(session, [member_id]).get(member_id)
+
+
+def members(session: Session, member_ids: Iterable[UUID]) -> dict[UUID, MemberFacts]:
+    """Read members with their roles, in one statement."""
+    rows = session.execute(_MEMBERS, {"member_ids": list(member_ids)}).all()
+    roles: defaultdict[UUID, set[Role]] = defaultdict(set)
+    for row in rows:
+        if row.role is not None:
+            roles[row.id].add(row.role)
+    return {
+        row.id: MemberFacts(
+            id=row.id,
+            organization_id=row.organization_id,
+            active=row.active,
+            roles=frozenset(roles[row.id]),
+            title=row.title,
+            accepts_records=row.accepts_records,
+        )
+        for row in rows
+    }
 
 
 def practitioners(session: Session, organization_id: UUID) -> list[MemberFacts]:
@@ -151,8 +194,9 @@ def practitioners(session: Session, organization_id: UUID) -> list[MemberFacts]:
             Member.active.is_(true()),
             MemberRole.role == Role.PRACTITIONER,
         )
-    )
-    return [found for found in (member(session, member_id) for member_id in ids.all()) if found]
+    ).all()
+    found = members(session, ids)
+    return [found[member_id] for member_id in ids]
 
 
 def others_could(
@@ -170,6 +214,39 @@ def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | N
     if row is None:
         return None
     restrictions = session.execute(_RESTRICTIONS, {"record_id": record_id}).all()
+    return _record_facts(row, actor_id, restrictions)
+
+
+def records(session: Session, chosen: Select[Any], actor_id: UUID) -> dict[UUID, RecordFacts]:
+    """Read the selected records as one actor stands to each, in two statements."""
+    given = {"actor_id": actor_id, "the_instant": datetime.now(UTC)}
+    restrictions = _restrictions(session, chosen)
+    rows = session.execute(_records(_ACTOR).where(Record.id.in_(chosen)), given).all()
+    return {row.id: _record_facts(row, actor_id, restrictions[row.id]) for row in rows}
+
+
+def records_asked(session: Session, transfer_ids: Iterable[UUID]) -> dict[UUID, RecordFacts]:
+    """Read the records of transfers, as whoever is asked stands to each, by transfer, in two statements."""
+    asked, ids = aliased(Transfer), list(transfer_ids)
+    query = _records(asked.to_id.expression, asked).where(asked.id.in_(ids))
+    restrictions = _restrictions(session, select(Transfer.record_id).where(Transfer.id.in_(ids)))
+    rows = session.execute(query, {"the_instant": datetime.now(UTC)}).all()
+    return {row.for_transfer: _record_facts(row, row.for_member, restrictions[row.id]) for row in rows}
+
+
+def _restrictions(session: Session, chosen: Select[Any]) -> defaultdict[UUID, list[Any]]:
+    found: defaultdict[UUID, list[Any]] = defaultdict(list)
+    query = (
+        select(RecordClient.record_id, Restriction.member_id, Restriction.title)
+        .join(Restriction, Restriction.client_id == RecordClient.client_id)
+        .where(RecordClient.record_id.in_(chosen), Restriction.ended_at.is_(None))
+    )
+    for row in session.execute(query):
+        found[row.record_id].append(row)
+    return found
+
+
+def _record_facts(row: Any, actor_id: UUID, restrictions: Sequence[Any]) -> RecordFacts:  # noqa: ANN401 - rows
     if not row.practises:
         # What somebody is to a record they are as a practitioner; without the role they are nothing (ROLE-5).
         relation = Relation.NOBODY
@@ -203,14 +280,9 @@ def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | N
 
 def policy(session: Session, organization_id: UUID) -> PolicyFacts:
     """Read the choices of an organization that eligibility depends on."""
-    titles = session.scalars(
-        select(RawDataTitle.title).where(RawDataTitle.organization_id == organization_id)
-    )
-    row = session.execute(
-        select(Policy.basis_required, Policy.impose_allowed, Policy.coordinator_may_receive).where(
-            Policy.organization_id == organization_id
-        )
-    ).one()
+    given = {"the_organization": organization_id}
+    titles = session.scalars(_TITLES, given)
+    row = session.execute(_POLICY, given).one()
     return PolicyFacts(
         raw_data_titles=frozenset(titles),
         basis_required=row.basis_required,
@@ -219,20 +291,19 @@ def policy(session: Session, organization_id: UUID) -> PolicyFacts:
     )
 
 
-def announces_practitioner(session: Session, organization_id: UUID) -> bool:
-    """Say whether an organization tells its clients who is responsible for them now (NOTE-2)."""
-    return bool(
-        session.scalar(select(Policy.announce_practitioner).where(Policy.organization_id == organization_id))
-    )
+def client_choices(session: Session, organization_id: UUID) -> tuple[bool, bool]:
+    """Say whether clients are told who is responsible now, and whether cancellations are held (NOTE-2)."""
+    row = session.execute(
+        select(Policy.announce_practitioner, Policy.hold_cancellations).where(
+            Policy.organization_id == organization_id
+        )
+    ).one()
+    return row.announce_practitioner, row.hold_cancellations
 
 
 def schedule(session: Session, organization_id: UUID) -> Schedule:
     """Read the times of an organization."""
-    row = session.execute(
-        select(Policy.answer_within, Policy.reminders, Policy.remind_coordinators, Organization.time_zone)
-        .join(Organization, Organization.id == Policy.organization_id)
-        .where(Policy.organization_id == organization_id)
-    ).one()
+    row = session.execute(_SCHEDULE, {"the_organization": organization_id}).one()
     return Schedule(
         answer_within=timedelta(seconds=row.answer_within),
         reminders=[timedelta(seconds=after) for after in json.loads(row.reminders)],
@@ -266,6 +337,23 @@ def transfer_with_row(session: Session, transfer_id: UUID) -> tuple[Transfer, Tr
     query = select(Asking).where(Asking.transfer_id == row.id).order_by(Asking.version)
     before = session.scalars(query).all() if replaced else []
     return row, _facts_of(row, before, owner_active=owner_active, basis_for_anybody=bool(for_anybody))
+
+
+def transfers(session: Session, transfer_ids: Iterable[UUID]) -> dict[UUID, ReadTransfer]:
+    """Read transfers' rows afresh, whole and as the rules see them, in two statements."""
+    ids = list(transfer_ids)
+    before: defaultdict[UUID, list[Asking]] = defaultdict(list)
+    query = select(Asking).where(Asking.transfer_id.in_(ids)).order_by(Asking.version)
+    for asking in session.scalars(query):
+        before[asking.transfer_id].append(asking)
+    return {
+        row.id: ReadTransfer(
+            row,
+            _facts_of(row, before[row.id], owner_active=owner_active, basis_for_anybody=bool(for_anybody)),
+            before[row.id],
+        )
+        for row, owner_active, for_anybody, _ in session.execute(_TRANSFERS.where(Transfer.id.in_(ids)))
+    }
 
 
 def open_transfers(session: Session, records: Select[Any]) -> dict[UUID, TransferFacts]:

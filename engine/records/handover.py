@@ -1,6 +1,7 @@
 """The hand-over: one transaction of set-based statements, the same number for ten items or ten thousand."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,9 +10,12 @@ from uuid import UUID
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    CursorResult,
+    FromClause,
     Insert,
+    Result,
+    Row,
     Select,
-    Table,
     and_,
     bindparam,
     case,
@@ -28,7 +32,7 @@ from engine.errors import Stuck
 from engine.records import seals
 from engine.records.classes import items
 from engine.records.seals import Sealed
-from engine.records.tables.base import AppointmentState, Base, HoldingState, StuckCause
+from engine.records.tables.base import AppointmentState, HoldingState, StuckCause, table_of
 from engine.records.tables.destruction import Rejoined
 from engine.records.tables.items import Appointment, Content, Document, Item, Note, Profile, RawDatum
 from engine.records.tables.records import Holding, Share
@@ -89,12 +93,6 @@ def _way(found: ContentClass) -> str:
     return f"way_of_{found}"
 
 
-def _table(model: type[Base]) -> Table:
-    table = model.__table__
-    assert isinstance(table, Table)  # noqa: S101 - for the type checker
-    return table
-
-
 def _preview() -> Select[Any]:
     item = items(_AT, _LIVE, _RECORD).subquery()
     return select(item.c.item_class, func.count()).group_by(item.c.item_class)
@@ -116,7 +114,7 @@ def _manifest() -> Insert:
         "author_id": item.c.author_id,
         "sha256": item.c.sha256,
     }
-    return insert(_table(ManifestLine)).from_select(list(columns), select(*columns.values()))
+    return insert(table_of(ManifestLine)).from_select(list(columns), select(*columns.values()))
 
 
 def _each(query: Select[Any]) -> ColumnElement[bool]:
@@ -140,7 +138,7 @@ def _in_manifest(item_id: Any, outcome: Outcome) -> ColumnElement[bool]:  # noqa
 
 
 def _copying(model: type[Item]) -> Insert:
-    table = _table(model)
+    table = table_of(model)
     replaced: dict[str, Any] = {"holding_id": _NEW_HOLDING}
     if "author_only" in table.c:
         # What a collaborator wrote for their own eyes is the owner's own once they are the owner (VIS-6).
@@ -154,6 +152,13 @@ def _copying(model: type[Item]) -> Insert:
     return insert(table).from_select(list(table.c.keys()), copied)
 
 
+_OLD = (
+    select(table_of(Holding))
+    .where(table_of(Holding).c.record_id == _RECORD, table_of(Holding).c.state == HoldingState.LIVE)
+    .with_for_update()
+)
+_CLOSE = update(table_of(Holding)).where(table_of(Holding).c.id == _HOLDING)
+_OPEN = insert(table_of(Holding))
 _PREVIEW = _preview()
 _MANIFEST = _manifest()
 _MISSING_BYTES = (
@@ -169,19 +174,19 @@ _MISSING_BYTES = (
     )
 )
 _CANCEL_APPOINTMENTS = (
-    update(_table(Appointment))
+    update(table_of(Appointment))
     .where(Appointment.holding_id == _HOLDING, _in_manifest(Appointment.item_id, Outcome.CANCELLED))
     .values(state=AppointmentState.CANCELLED, sequence=Appointment.sequence + 1)
 )
 _COPIES = tuple(_copying(model) for model in _MOVING)
 # A new owner who was a collaborator: the share ends, their appointments are the owner's from now on (VIS-9).
 _END_SHARE = (
-    update(_table(Share))
+    update(table_of(Share))
     .where(Share.record_id == _RECORD, Share.member_id == _NEW_OWNER, Share.ended_at.is_(None))
     .values(ended_at=_AT)
 )
 _TAKE_APPOINTMENTS = (
-    update(_table(Appointment))
+    update(table_of(Appointment))
     .where(
         Appointment.record_id == _RECORD,
         Appointment.holding_id.is_(None),
@@ -190,7 +195,7 @@ _TAKE_APPOINTMENTS = (
     .values(holding_id=_NEW_HOLDING)
 )
 # What the new owner once had to leave in quarantine comes back with the record (MOVE-10), each time once.
-_REJOIN = insert(_table(Rejoined)).from_select(
+_REJOIN = insert(table_of(Rejoined)).from_select(
     ["transfer_id", "item_id", "holding_id", "item_class"],
     select(_TRANSFER, ManifestLine.item_id, Holding.id, ManifestLine.item_class)
     .join(ManifestLine, ManifestLine.transfer_id == Holding.closed_by_id)
@@ -204,7 +209,7 @@ _REJOIN = insert(_table(Rejoined)).from_select(
 )
 
 
-def _coming_back(table: Table) -> ColumnElement[bool]:
+def _coming_back(table: FromClause) -> ColumnElement[bool]:
     return _each(
         select(literal(1)).where(
             Rejoined.transfer_id == _TRANSFER,
@@ -215,7 +220,7 @@ def _coming_back(table: Table) -> ColumnElement[bool]:
 
 
 def _rejoining(model: type[Item]) -> Insert:
-    table = _table(model)
+    table = table_of(model)
     columns: list[Any] = [_NEW_HOLDING if column.name == "holding_id" else column for column in table.c]
     quarantined = select(Holding.id).where(
         Holding.record_id == _RECORD, Holding.state == HoldingState.QUARANTINED
@@ -226,8 +231,8 @@ def _rejoining(model: type[Item]) -> Insert:
 
 _REJOINING = tuple(_rejoining(model) for model in _MOVING)
 _REJOIN_APPOINTMENTS = (
-    update(_table(Appointment))
-    .where(Appointment.record_id == _RECORD, _coming_back(_table(Appointment)))
+    update(table_of(Appointment))
+    .where(Appointment.record_id == _RECORD, _coming_back(table_of(Appointment)))
     .values(holding_id=_NEW_HOLDING)
 )
 _REJOINED = (
@@ -251,11 +256,34 @@ def preview(session: Session, record_id: UUID, plan: Plan, now: datetime) -> lis
     A collaborator's confidential items are counted here and shown to nobody (VIS-6): leave them out.
     """
     rows = session.execute(_PREVIEW, {"the_record": record_id, "the_instant": now}).all()
-    counted: Counter[ContentClass] = Counter(dict(rows))
+    return planned(Counter(dict(rows)), plan)
+
+
+def planned(counted: Mapping[ContentClass, int], plan: Plan) -> list[ClassCount]:
+    """Say what a hand-over would do with so many items of each class."""
     outcomes = plan.outcomes
     return [
-        ClassCount(item_class=found, outcome=outcomes[found], count=counted[found]) for found in ContentClass
+        ClassCount(item_class=found, outcome=outcomes[found], count=counted.get(found, 0))
+        for found in ContentClass
     ]
+
+
+def counts_by_record(
+    session: Session, holdings: Select[Any], records: Select[Any], now: datetime
+) -> Mapping[UUID, Counter[ContentClass]]:
+    """Count the items of several records by class, from the one list of classes, in one statement."""
+    item = items(now, holdings, records).subquery("item")
+    counted: Select[Any] = select(
+        item.c.holding_id, item.c.record_id, item.c.item_class, func.count().label("count")
+    ).group_by(item.c.holding_id, item.c.record_id, item.c.item_class)
+    place = counted.subquery("place")
+    record_id = func.coalesce(place.c.record_id, Holding.record_id, type_=Id())
+    columns: tuple[Any, ...] = (record_id, place.c.item_class, place.c.count)
+    query = select(*columns).select_from(place).outerjoin(Holding, Holding.id == place.c.holding_id)
+    found: defaultdict[UUID, Counter[ContentClass]] = defaultdict(Counter)
+    for of_record, item_class, count in session.execute(query):
+        found[of_record][item_class] += count
+    return found
 
 
 def hand_over(session: Session, handover: Handover) -> HandedOver:
@@ -265,11 +293,7 @@ def hand_over(session: Session, handover: Handover) -> HandedOver:
     Raises ``Stuck`` where the bytes of any item are missing (ST-5). The caller commits or
     rolls back; the transfer's own row must have left its open state before (the freeze ends with it).
     """
-    old = session.scalars(
-        select(Holding)
-        .where(Holding.record_id == handover.record_id, Holding.state == HoldingState.LIVE)
-        .with_for_update()
-    ).one()
+    old = session.execute(_OLD, {"the_record": handover.record_id}).one()
     given = {
         "the_instant": handover.at,
         "the_record": handover.record_id,
@@ -288,35 +312,38 @@ def hand_over(session: Session, handover: Handover) -> HandedOver:
         session.execute(copying, given)
     session.execute(_END_SHARE, given)
     session.execute(_TAKE_APPOINTMENTS, given)
-    for rejoining in (_REJOIN, *_REJOINING, _REJOIN_APPOINTMENTS):
-        session.execute(rejoining, given)
+    if _affected(session.execute(_REJOIN, given)):
+        for rejoining in (*_REJOINING, _REJOIN_APPOINTMENTS):
+            session.execute(rejoining, given)
     # Last, since it seals what the statements above have changed.
     sealed = seals.seal(session, handover.transfer_id)
     return HandedOver(manifest_counts(session, handover.transfer_id), sealed)
 
 
-def _change_holding(session: Session, handover: Handover, old: Holding) -> None:
+def _affected(result: Result[Any]) -> int:
+    assert isinstance(result, CursorResult)  # noqa: S101 - for the type checker
+    return result.rowcount
+
+
+def _change_holding(session: Session, handover: Handover, old: Row[Any]) -> None:
     closed = HoldingState.ARCHIVED if handover.plan.copy_kept else HoldingState.QUARANTINED
+    closing = {"state": closed, "until_at": handover.at, "closed_by_id": handover.transfer_id}
+    session.execute(_CLOSE, {"the_holding": old.id} | closing)
     session.execute(
-        update(Holding)
-        .where(Holding.id == old.id)
-        .values(state=closed, until_at=handover.at, closed_by_id=handover.transfer_id)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        insert(Holding).values(
-            id=handover.new_holding_id,
-            record_id=old.record_id,
-            organization_id=old.organization_id,
-            owner_id=handover.to_id,
-            state=HoldingState.LIVE,
-            confidential=old.confidential,
-            title=old.title,
-            email=old.email,
-            reason_for_consultation=old.reason_for_consultation,
-            opened_on=old.opened_on,
-            from_at=handover.at,
-        )
+        _OPEN,
+        {
+            "id": handover.new_holding_id,
+            "record_id": old.record_id,
+            "organization_id": old.organization_id,
+            "owner_id": handover.to_id,
+            "state": HoldingState.LIVE,
+            "confidential": old.confidential,
+            "title": old.title,
+            "email": old.email,
+            "reason_for_consultation": old.reason_for_consultation,
+            "opened_on": old.opened_on,
+            "from_at": handover.at,
+        },
     )
 
 
@@ -324,6 +351,17 @@ def rejoined_counts(session: Session, transfer_id: UUID) -> dict[ContentClass, i
     """Count what came back from the new owner's quarantine, by class (MOVE-10)."""
     rows = session.execute(_REJOINED, {"the_transfer": transfer_id})
     return {row[0]: row[1] for row in rows}
+
+
+def manifests_counts(session: Session, transfer_ids: Collection[UUID]) -> Mapping[UUID, list[ClassCount]]:
+    """Count what several hand-overs did, by class and outcome, in one statement."""
+    line = ManifestLine
+    columns = (line.transfer_id, line.item_class, line.outcome)
+    query = select(*columns, func.count()).where(line.transfer_id.in_(transfer_ids))
+    found: defaultdict[UUID, list[ClassCount]] = defaultdict(list)
+    for transfer_id, item_class, way, count in session.execute(query.group_by(*columns).order_by(*columns)):
+        found[transfer_id].append(ClassCount(item_class=item_class, outcome=way, count=count))
+    return found
 
 
 def manifest_counts(session: Session, transfer_id: UUID) -> list[ClassCount]:

@@ -10,16 +10,16 @@ from sqlalchemy.orm import Session
 
 from engine.errors import NotFound
 from engine.records import facts, transfers
-from engine.records.reading import transfer_view
 from engine.records.tables.transfers import Transfer
+from engine.records.transfer_views import transfer_views
 from engine.rules import transfers as rules
 from engine.rules.facts import MemberFacts
 from engine.states.choices import Role
 from engine.states.transfer import TransferState
 from engine.views import TransfersView, TransferView
 
-#: How many rows are read at once.
-_READ = 100
+#: How many rows are read at once, at least.
+_READ = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def page(
     Raises ``NotFound`` where they may not know of the one that they go on from.
     """
     found: list[TransferView] = []
-    for view in _views(session, actor, wanted, after, now):
+    for view in _views(session, actor, wanted, after, max(limit + 1, _READ), now):
         if len(found) == limit:
             return TransfersView(transfers=found, after=found[-1].id)
         found.append(view)
@@ -50,19 +50,18 @@ def page(
 
 
 def _views(
-    session: Session, actor: MemberFacts, wanted: Wanted, after: UUID | None, now: datetime
+    session: Session, actor: MemberFacts, wanted: Wanted, after: UUID | None, size: int, now: datetime
 ) -> Iterator[TransferView]:
     query = _known_to(actor).where(*_narrowed(actor, wanted))
     last = None if after is None else _place(session, actor, after)
     while True:
         following = query if last is None else query.where(_behind(actor, *last))
-        rows = session.execute(following.limit(_READ)).all()
-        for transfer_id, asked_at in rows:
-            last = (asked_at, transfer_id)
-            view = transfer_view(session, actor, transfer_id, now)
-            if _is_shown(view, wanted):
-                yield view
-        if len(rows) < _READ:
+        rows = session.execute(following.limit(size)).all()
+        if rows:
+            last = (rows[-1][1], rows[-1][0])
+            views = transfer_views(session, actor, [transfer_id for transfer_id, _ in rows], now)
+            yield from (view for view in views if _is_shown(view, wanted))
+        if len(rows) < size:
             return
 
 

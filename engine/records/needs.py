@@ -9,7 +9,7 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from engine.errors import Denied
-from engine.records import facts, transfers
+from engine.records import facts, held, transfers
 from engine.records.tables.base import HoldingState
 from engine.records.tables.records import Holding, Record
 from engine.records.tables.transfers import Transfer
@@ -28,11 +28,15 @@ def needing(session: Session, actor: MemberFacts, now: datetime) -> Iterator[tup
     if actor.acts_as(Role.COORDINATOR):
         yield from ((Need.DECIDE, transfer_id, None) for transfer_id in _waiting(session, actor))
     yield from ((Need.STUCK, transfer_id, None) for transfer_id in _stuck(session, actor))
-    for transfer_id in _own_pending(session, actor):
-        rule = _stopped_by(session, transfer_id)
-        if rule is not None:
-            yield Need.STOPPED, transfer_id, rule
+    pending = _own_pending(session, actor)
+    stopped = _stopped_by(session, actor.organization_id, pending) if pending else {}
+    yield from (
+        (Need.STOPPED, transfer_id, stopped[transfer_id]) for transfer_id in pending if transfer_id in stopped
+    )
     yield from ((Need.GIVEN_BACK, transfer_id, None) for transfer_id in _given_back(session, actor, now))
+    undecided, offered = held.needing(session, actor, now)
+    yield from ((Need.APPOINTMENTS, transfer_id, None) for transfer_id in undecided)
+    yield from ((Need.OFFERED, transfer_id, None) for transfer_id in _received(session, actor, offered))
 
 
 def _oldest_first(session: Session, actor: MemberFacts, *conditions: object) -> Sequence[UUID]:
@@ -57,6 +61,18 @@ def _stuck(session: Session, actor: MemberFacts) -> Sequence[UUID]:
     )
 
 
+def _received(session: Session, actor: MemberFacts, records: Sequence[UUID]) -> Sequence[UUID]:
+    """Give the transfers by which somebody became responsible for records that are theirs."""
+    later = aliased(Transfer)
+    newest = ~exists().where(
+        later.record_id == Transfer.record_id,
+        later.decided_at > Transfer.decided_at,
+        later.state == TransferState.ACCEPTED,
+    )
+    accepted = Transfer.state == TransferState.ACCEPTED
+    return _oldest_first(session, actor, Transfer.record_id.in_(records), accepted, newest) if records else ()
+
+
 def _own_pending(session: Session, actor: MemberFacts) -> Sequence[UUID]:
     return _oldest_first(
         session,
@@ -67,18 +83,19 @@ def _own_pending(session: Session, actor: MemberFacts) -> Sequence[UUID]:
     )
 
 
-def _stopped_by(session: Session, transfer_id: UUID) -> str | None:
-    """Say which rule would stop the answer: the owner may cancel or narrow before the deadline (ST-4)."""
-    transfer = facts.transfer(session, transfer_id)
-    record = None if transfer is None else facts.record(session, transfer.record_id, transfer.to_id)
-    if transfer is None or record is None:
-        return None
-    policy = facts.policy(session, transfer.organization_id)
-    try:
-        rules.check_handover(transfer, record, facts.member(session, transfer.to_id), policy)
-    except Denied as denial:
-        return denial.key
-    return None
+def _stopped_by(session: Session, organization_id: UUID, pending: Sequence[UUID]) -> dict[UUID, str]:
+    """Say which rule would stop an answer: the owner may cancel or narrow before the deadline (ST-4)."""
+    read, records = facts.transfers(session, pending), facts.records_asked(session, pending)
+    members = facts.members(session, {one.facts.to_id for one in read.values()})
+    policy = facts.policy(session, organization_id)
+    stopped = {}
+    for transfer_id, record in records.items():
+        transfer = read[transfer_id].facts
+        try:
+            rules.check_handover(transfer, record, members.get(transfer.to_id), policy)
+        except Denied as denial:
+            stopped[transfer_id] = denial.key
+    return stopped
 
 
 def _given_back(session: Session, actor: MemberFacts, now: datetime) -> Sequence[UUID]:

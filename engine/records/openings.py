@@ -27,7 +27,8 @@ def stands(holding: Any, reader_id: Any, now: Any) -> ColumnElement[bool]:  # no
             MemberRole.member_id == Opening.reader_id,
             MemberRole.role == Role.PRACTITIONER,
         )
-        .correlate(holding)
+        # What the conditions name stands outside: the holding, and whoever reads where that is a column.
+        .correlate_except(Opening, MemberRole)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import Select, delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from engine.errors import BadInput
@@ -92,6 +92,7 @@ def policies_of(session: Session, organization_id: UUID) -> dict[str, policies.V
         "coordinator_may_receive": row.coordinator_may_receive,
         "remind_coordinators": timedelta(seconds=row.remind_coordinators),
         "announce_practitioner": row.announce_practitioner,
+        "hold_cancellations": row.hold_cancellations,
         "grace_days": row.grace_days,
         "retention_years": row.retention_years,
     }
@@ -137,9 +138,11 @@ def add_member(  # noqa: PLR0913 - who a member is
 
 
 def change_member(session: Session, member_id: UUID, **values: Any) -> None:  # noqa: ANN401 - columns
-    """Change what a member is: ``active``, ``title`` or ``accepts_records``. Raises ``BadInput``."""
+    """Change what a member is: whether they are active, their title, language… Raises ``BadInput``."""
     if "title" in values:
         values["title"] = line_of(values["title"], "title")
+    if "language" in values:
+        _check_language(values["language"])
     session.execute(
         update(Member)
         .where(Member.id == member_id)
@@ -213,6 +216,20 @@ def clients_of(session: Session, record_id: UUID) -> Sequence[Client]:
         .where(RecordClient.record_id == record_id)
         .order_by(Client.name)
     ).all()
+
+
+def clients_by_record(session: Session, chosen: Select[Any]) -> dict[UUID, list[str]]:
+    """Give the names of the clients behind the selected records, in order, by record."""
+    query = (
+        select(RecordClient.record_id, Client.name)
+        .join(Client, Client.id == RecordClient.client_id)
+        .where(RecordClient.record_id.in_(chosen))
+        .order_by(Client.name)
+    )
+    found: dict[UUID, list[str]] = {}
+    for record_id, name in session.execute(query):
+        found.setdefault(record_id, []).append(name)
+    return found
 
 
 def records_of_same_clients(session: Session, record_id: UUID) -> Sequence[UUID]:

@@ -1,26 +1,24 @@
 """What a reader is told: records, previews and transfers, each cut to what this person may know."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from engine.errors import NotFound
-from engine.records import facts, transfers, visibility
-from engine.records.handover import ClassCount, manifest_counts, preview
-from engine.records.people import clients_of, restrictions_of
+from engine.records import facts, visibility
+from engine.records.handover import ClassCount, preview
+from engine.records.people import clients_by_record, clients_of, restrictions_of
 from engine.records.tables.base import HoldingState
 from engine.records.tables.people import Member
 from engine.records.tables.records import Holding, Record
-from engine.records.tables.transfers import Transfer
 from engine.rules import transfers as rules
-from engine.rules.content import UNCOUNTED, Outcome, plan
-from engine.rules.facts import MemberFacts, RecordStatus, Relation
+from engine.rules.content import UNCOUNTED, plan
+from engine.rules.facts import MemberFacts, RecordFacts, RecordStatus, Relation
 from engine.rules.writing import unseen
 from engine.states.choices import Options, Role, WhichCopy
-from engine.states.transfer import Party, TransferState
 from engine.views import (
     ClassLine,
     ItemView,
@@ -28,8 +26,11 @@ from engine.views import (
     PreviewView,
     RecordView,
     RestrictionView,
-    TransferView,
 )
+
+_COPY = case((Holding.state == HoldingState.LIVE, 0), else_=1)
+_BEST_FIRST = (_COPY, Holding.until_at.desc())
+_BEST_LAST = (_COPY.desc(), Holding.until_at)
 
 
 def names_of(session: Session, ids: Iterable[UUID | None]) -> dict[UUID, str]:
@@ -96,27 +97,38 @@ def record_view(
         raise unseen(actor, record)
     row = session.get_one(Record, record_id)
     holding = _shown(session, actor, record_id, now, copy)
-    holder = names_of(session, [holding.owner_id])
-    relation, copy_id = record.relation, None
+    holder = names_of(session, [holding.owner_id])[holding.owner_id]
+    clients = [client.name for client in clients_of(session, record_id)]
+    view = _record_view(row, record, holding, holder, clients)
     if copy is not None:
-        copy_id = holding.id
         relation = Relation.PREVIOUS_OWNER if holding.owner_id == actor.id else Relation.READER
+        view = view.model_copy(update={"relation": relation, "copy_id": holding.id})
+    if not with_items:
+        return view
+    items = _items(session, actor, record_id, now, None if copy is None else holding.id)
+    return view.model_copy(update={"items": items})
+
+
+def _record_view(
+    row: Record, record: RecordFacts, holding: Holding, holder: str, clients: Sequence[str]
+) -> RecordView:
+    live = holding.state is HoldingState.LIVE
     return RecordView(
         id=row.id,
         number=row.number,
         title=holding.title,
-        clients=[client.name for client in clients_of(session, record_id)],
-        status=row.status if holding.state is HoldingState.LIVE else RecordStatus.ARCHIVED,
+        clients=list(clients),
+        status=row.status if live else RecordStatus.ARCHIVED,
         confidential=holding.confidential,
         opened_on=holding.opened_on,
         email=holding.email,
         reason_for_consultation=holding.reason_for_consultation,
-        owner=holder[holding.owner_id],
-        relation=relation,
-        open_transfer_id=record.open_transfer_id if holding.state is HoldingState.LIVE else None,
-        archived=holding.state is not HoldingState.LIVE,
-        copy_id=holding.id if holding.state is not HoldingState.LIVE else None,
-        items=_items(session, actor, record_id, now, copy_id) if with_items else [],
+        owner=holder,
+        relation=record.relation,
+        open_transfer_id=record.open_transfer_id if live else None,
+        archived=not live,
+        copy_id=None if live else holding.id,
+        items=[],
     )
 
 
@@ -132,7 +144,7 @@ def _shown(
     return session.scalars(
         select(Holding)
         .where(Holding.id.in_(select(visibility.access(actor.id, record_id, now).c.holding_id)))
-        .order_by(case((Holding.state == HoldingState.LIVE, 0), else_=1), Holding.until_at.desc())
+        .order_by(*_BEST_FIRST)
         .limit(1)
     ).one()
 
@@ -165,13 +177,26 @@ def _items(
 
 
 def record_views(session: Session, actor: MemberFacts, now: datetime) -> list[RecordView]:
-    """List the records that somebody may look into, in order of number."""
-    ids = session.scalars(
-        select(Record.id)
-        .where(Record.id.in_(visibility.visible_records(actor.id, now)))
-        .order_by(Record.number)
+    """List the records that somebody may look into, in order of number, by a fixed number of statements."""
+    visible = visibility.visible_records(actor.id, now)
+    rows = session.scalars(select(Record).where(Record.id.in_(visible)).order_by(Record.number)).all()
+    records = facts.records(session, visible, actor.id)
+    reach = visibility.access(actor.id, Holding.record_id, now)
+    holdings = session.scalars(
+        select(Holding)
+        .where(Holding.id.in_(select(reach.c.holding_id)), Holding.record_id.in_(visible))
+        .order_by(*_BEST_LAST)
     ).all()
-    return [record_view(session, actor, record_id, now, with_items=False) for record_id in ids]
+    # The one in use before its copies, of these the newest: the last one that is named stays.
+    shown = {holding.record_id: holding for holding in holdings}
+    names = names_of(session, {holding.owner_id for holding in shown.values()})
+    clients = clients_by_record(session, visible)
+    return [
+        _record_view(
+            row, records[row.id], shown[row.id], names[shown[row.id].owner_id], clients.get(row.id, ())
+        )
+        for row in rows
+    ]
 
 
 def preview_view(
@@ -196,114 +221,11 @@ def preview_view(
         to=names_of(session, [checked.id])[checked.id],
         options=options,
         copy_kept=planned.copy_kept,
-        items=_lines(preview(session, record.id, planned, now)),
+        items=class_lines(preview(session, record.id, planned, now)),
     )
 
 
-def transfer_view(session: Session, actor: MemberFacts, transfer_id: UUID, now: datetime) -> TransferView:
-    """
-    Show a transfer to somebody who may know of it, and no more of it than they may (VIS-3, VIS-12).
-
-    Raises ``NotFound`` for anybody else (VIS-11).
-    """
-    seen = facts.transfer(session, transfer_id)
-    if seen is None:
-        raise NotFound("transfer")
-    rules.check_known(actor, seen)
-    row = transfers.row(session, transfer_id)
-    view = TransferView(
-        id=row.id,
-        state=row.state,
-        must_act=row.state.must_act,
-        version=row.version,
-        asked_at=row.asked_at,
-        decided_at=row.decided_at,
-    )
-    if actor.id in seen.formerly_asked and actor.id != seen.asked_by_id:
-        return view.model_copy(update=_replaced(session, row, actor.id))
-    waits_for_them = row.state in {TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED}
-    if actor.id == row.to_id and not waits_for_them:
-        return view.model_copy(update=_former(session, row))
-    return view.model_copy(update=_known(session, actor, row, now))
-
-
-def _former(session: Session, row: Transfer) -> dict[str, object]:
-    """Cut a view for somebody who no longer is asked: that they answered or were asked, and when (VIS-12)."""
-    answer = transfers.answer_of(session, row)
-    if answer is None:
-        return {}  # they were asked until its end
-    return {"state": answer[0], "must_act": Party.NOBODY, "version": 0, "decided_at": answer[1]}
-
-
-def _replaced(session: Session, row: Transfer, member_id: UUID) -> dict[str, object]:
-    """Cut a view for somebody in whose place somebody else was asked (VIS-12)."""
-    asking = transfers.asking_of(session, row.id, member_id)
-    assert asking is not None  # noqa: S101 - the facts say so
-    return {
-        "state": asking.answer,
-        "must_act": Party.NOBODY,
-        "version": 0,
-        "asked_at": asking.asked_at,
-        "decided_at": asking.answered_at,
-    }
-
-
-def _known(session: Session, actor: MemberFacts, row: Transfer, now: datetime) -> dict[str, object]:
-    imposed_by = row.decided_by_id if row.imposed else None
-    names = names_of(session, [row.from_id, row.to_id, row.asked_by_id, row.reassigned_by_id, imposed_by])
-    record = facts.record(session, row.record_id, actor.id)
-    is_new_owner = actor.id == row.to_id
-    # A coordinator who once was asked is no party any more (VIS-2, VIS-12).
-    asked = row.state in {TransferState.PENDING_ACCEPTANCE, TransferState.ACCEPTED}
-    party = actor.id == row.from_id or (asked and actor.id == row.to_id)
-    hidden = record is not None and record.confidential and not party
-    # What was said to a party was said to a practitioner (VIS-1, VIS-12).
-    reads = party and actor.acts_as(Role.PRACTITIONER)
-    number = session.scalar(select(Record.number).where(Record.id == row.record_id))
-    content = row.state is TransferState.ACCEPTED or not is_new_owner
-    basis = transfers.basis_of(session, row.basis_id) if reads and content else None
-    decides = row.state is TransferState.COORDINATOR_OVERRIDE and Role.COORDINATOR in actor.roles
-    blind = is_new_owner and row.state is TransferState.PENDING_ACCEPTANCE
-    return {
-        "purpose": None if blind else row.purpose,
-        "record_id": row.record_id,
-        # The number of a confidential record is hidden from coordinators (VIS-2).
-        "record_number": None if hidden else number,
-        "owner": names[row.from_id],
-        "new_owner": names[row.to_id],
-        "asked_by": names[row.asked_by_id],
-        "reassigned_by": names.get(row.reassigned_by_id) if row.reassigned_by_id else None,
-        "imposed_by": names.get(imposed_by) if imposed_by else None,
-        "options": None if blind else facts.options_of(row),
-        "respond_by": row.respond_by,
-        "reason": transfers.text_of(session, row.reason_id) if (reads and not blind) or decides else None,
-        "basis": None if basis is None else basis.body,
-        "basis_form": None if basis is None else basis.basis_form,
-        "basis_on": date.fromisoformat(basis.basis_on) if basis is not None and basis.basis_on else None,
-        "message": transfers.text_of(session, row.message_id) if reads and content else None,
-        "failed_rule": row.failed_rule,
-        "stuck_cause": None if blind else row.stuck_cause,
-        "items": _transfer_lines(session, row, now, only_moved=is_new_owner),
-    }
-
-
-def _transfer_lines(session: Session, row: Transfer, now: datetime, *, only_moved: bool) -> list[ClassLine]:
-    if row.state is TransferState.ACCEPTED:
-        counts: Sequence[ClassCount] = manifest_counts(session, row.id)
-    elif row.state.is_open:
-        record = facts.record(session, row.record_id, row.to_id)
-        new_owner = facts.member(session, row.to_id)
-        if record is None or new_owner is None:
-            return []
-        options = facts.options_of(row)
-        planned = plan(options, record, new_owner, facts.policy(session, row.organization_id))
-        counts = preview(session, row.record_id, planned, now)
-    else:
-        return []
-    return [line for line in _lines(counts) if not only_moved or line.outcome is Outcome.MOVED]
-
-
-def _lines(counts: Sequence[ClassCount]) -> list[ClassLine]:
+def class_lines(counts: Sequence[ClassCount]) -> list[ClassLine]:
     """Show counts by class, without empty classes and without what is its author's alone (VIS-6)."""
     return [
         ClassLine(item_class=line.item_class, outcome=line.outcome, count=line.count)

@@ -18,7 +18,7 @@ from sqlalchemy import and_, bindparam, insert, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from engine import proof
-from engine.records.tables.base import HoldingState
+from engine.records.tables.base import HoldingState, table_of
 from engine.records.tables.items import (
     Appointment,
     Content,
@@ -44,6 +44,7 @@ _LISTED = select(ManifestLine.item_id).where(ManifestLine.transfer_id == _TRANSF
 _LINES = select(
     ManifestLine.item_id, ManifestLine.item_class, ManifestLine.outcome, ManifestLine.sha256
 ).where(ManifestLine.transfer_id == _TRANSFER)
+_SEAL = insert(table_of(Seal))
 #: Those whose content is bytes, and those of them that nobody may change after the hand-over.
 _WITH_CONTENT: tuple[type[ItemWithContent], ...] = (Note, Document, RawDatum, Profile, Task, Memo)
 #: What nobody could change after the hand-over, wherever it stands now.
@@ -101,7 +102,7 @@ def seal(session: Session, transfer_id: UUID) -> Sealed:
         fillers = range(size - len(annex_rows))
         annex_rows += [_row(transfer_id, secrets.token_hex(32), annex=True) for _ in fillers]
         annex = proof.hash_of(sorted(row["commitment"] for row in annex_rows))
-    session.execute(insert(Seal), rows + annex_rows)
+    session.execute(_SEAL, rows + annex_rows)
     commitments = sorted(row["commitment"] for row in rows)
     return Sealed(proof.manifest_hash(commitments, annex), len(rows), annex)
 

@@ -1,6 +1,6 @@
 """The transfer's row: written once, advanced by compare-and-set, read by lists and sweeps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from engine.records.races import LostRace
-from engine.records.tables.base import HoldingState, StuckCause
+from engine.records.tables.base import HoldingState, StuckCause, table_of
 from engine.records.tables.bulks import Bulk, BulkAnswer
 from engine.records.tables.destruction import Opening, Restoration
 from engine.records.tables.proof import Event
@@ -30,10 +31,30 @@ from engine.records.tables.transfers import Asking, FreeText, Transfer
 from engine.rules.facts import MemberFacts, TransferFacts
 from engine.states.transfer import FINAL_STATES, OPEN_STATES, TransferState
 
+_TRANSFER, _HOLDING = table_of(Transfer), table_of(Holding)
+_ADD = insert(_TRANSFER)
+_AS_SEEN = update(_TRANSFER).where(
+    _TRANSFER.c.id == bindparam("the_id"),
+    _TRANSFER.c.state == bindparam("the_state"),
+    _TRANSFER.c.version == bindparam("the_version"),
+)
+_OWNER = select(_HOLDING.c.owner_id).where(
+    _HOLDING.c.record_id == bindparam("the_record"), _HOLDING.c.state == HoldingState.LIVE
+)
+_STUCK = (
+    update(_TRANSFER)
+    .where(
+        _TRANSFER.c.id == bindparam("the_id"),
+        _TRANSFER.c.state.in_(sorted(OPEN_STATES)),
+        _TRANSFER.c.stuck_cause.is_distinct_from(bindparam("the_cause")),
+    )
+    .values(stuck_cause=bindparam("the_cause"))
+)
+
 
 def add(session: Session, values: dict[str, Any]) -> None:
     """Write a new transfer's row; ``values`` are the columns of ``Transfer``."""
-    session.execute(insert(Transfer).values(**values))
+    session.execute(_ADD, values)
 
 
 def change(session: Session, seen: TransferFacts, **values: Any) -> None:  # noqa: ANN401
@@ -42,21 +63,16 @@ def change(session: Session, seen: TransferFacts, **values: Any) -> None:  # noq
 
     Raises ``LostRace`` where the row is not as it was seen.
     """
-    result = session.execute(
-        update(Transfer)
-        .where(Transfer.id == seen.id, Transfer.state == seen.state, Transfer.version == seen.version)
-        .values(version=seen.version + 1, **values)
-        .execution_options(synchronize_session=False)
-    )
+    as_seen = {"the_id": seen.id, "the_state": seen.state, "the_version": seen.version}
+    result = session.execute(_AS_SEEN, as_seen | {"version": seen.version + 1} | values)
     if not isinstance(result, CursorResult) or result.rowcount != 1:
         raise LostRace
 
 
 def owner_of(session: Session, record_id: UUID) -> UUID | None:
     """Say in whose hands a record is."""
-    return session.scalar(
-        select(Holding.owner_id).where(Holding.record_id == record_id, Holding.state == HoldingState.LIVE)
-    )
+    found: UUID | None = session.scalar(_OWNER, {"the_record": record_id})
+    return found
 
 
 def row(session: Session, transfer_id: UUID) -> Transfer:
@@ -104,18 +120,27 @@ def answer_of(session: Session, row: Transfer) -> tuple[TransferState, datetime 
     That they refused, and when; that the time was over; or that it was cancelled, where it came to wait for a
     coordinator otherwise. ``None`` where they were asked until the end of the transfer, or still are.
     """
-    asked = select(func.coalesce(func.max(Event.seq), 0)).where(
-        Event.transfer_id == row.id,
-        Event.action.in_(["transfer.open", "transfer.reassign"]),
-        Event.outcome == "allowed",
+    return answers_of(session, [row.id])[row.id]
+
+
+def answers_of(
+    session: Session, transfer_ids: Collection[UUID]
+) -> dict[UUID, tuple[TransferState, datetime | None] | None]:
+    """Say the same of several transfers, in one statement."""
+    query = select(Event.transfer_id, Event.action, Event.at, Event.side).where(
+        Event.transfer_id.in_(transfer_ids), Event.outcome == "allowed"
     )
-    query = select(Event.action, Event.at).where(
-        Event.transfer_id == row.id,
-        Event.seq > asked.scalar_subquery(),
-        Event.outcome == "allowed",
-        Event.side.is_(None),
-    )
-    lines = session.execute(query).all()
+    lines: dict[UUID, list[Any]] = {transfer_id: [] for transfer_id in transfer_ids}
+    for line in session.execute(query.order_by(Event.seq)):
+        if line.action in {"transfer.open", "transfer.reassign"}:
+            lines[line.transfer_id].clear()
+        elif line.side is None:
+            lines[line.transfer_id].append(line)
+    return {transfer_id: _answer(since) for transfer_id, since in lines.items()}
+
+
+def _answer(lines: Sequence[Any]) -> tuple[TransferState, datetime | None] | None:
+    """Read an answer from the lines since the last asking."""
     if all(line.action != "transfer.escalate" for line in lines):
         return None
     refused = next((line.at for line in lines if line.action == "transfer.refuse"), None)
@@ -156,16 +181,7 @@ def extend(session: Session, transfer_id: UUID, respond_by: datetime, **values: 
 
 def mark_stuck(session: Session, transfer_id: UUID, cause: StuckCause | None) -> bool:
     """Set or clear why an open transfer cannot be handed over (ST-5); say whether that changed anything."""
-    result = session.execute(
-        update(Transfer)
-        .where(
-            Transfer.id == transfer_id,
-            Transfer.state.in_(OPEN_STATES),
-            Transfer.stuck_cause.is_distinct_from(cause),
-        )
-        .values(stuck_cause=cause)
-        .execution_options(synchronize_session=False)
-    )
+    result = session.execute(_STUCK, {"the_id": transfer_id, "the_cause": cause})
     return isinstance(result, CursorResult) and result.rowcount == 1
 
 

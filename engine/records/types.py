@@ -9,7 +9,6 @@ from sqlalchemy import Boolean, DateTime, Dialect, Integer, Text, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _E = TypeVar("_E", bound=StrEnum)
-_INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 class Id(TypeDecorator[UUID]):
@@ -59,7 +58,7 @@ class Instant(TypeDecorator[datetime]):
             return None
         if isinstance(value, datetime):
             return value.astimezone(UTC)
-        return datetime.strptime(value, _INSTANT).replace(tzinfo=UTC)
+        return datetime.fromisoformat(value)
 
 
 class Flag(TypeDecorator[bool]):

@@ -64,9 +64,11 @@ class VisibleItem:
     first_author_id: UUID | None
 
 
-def access(actor_id: UUID, record_id: UUID, now: datetime) -> Any:  # noqa: ANN401 - a subquery
+def access(actor_id: UUID, record_id: Any, now: datetime) -> Any:  # noqa: ANN401 - a value or a column
     """
     Select the holdings of a record that an actor may look into, and by what right.
+
+    Of every record where ``record_id`` is ``Holding.record_id``.
 
     Whoever is no active practitioner, and one of another organization, get none (VIS-1, VIS-8); a
     collaborator none while a transfer is open (VIS-4, VIS-9), but for an emergency; a previous owner only a

@@ -268,8 +268,13 @@ def add_appointment(
     starts_at: datetime,
     ends_at: datetime,
     now: datetime,
+    sequence: int = 0,
 ) -> UUID:
-    """Book an appointment: the owner's belongs to their holding, a collaborator's to the record."""
+    """
+    Book an appointment: the owner's belongs to their holding, a collaborator's to the record.
+
+    One that takes another's place goes on from its ``sequence``.
+    """
     if not starts_at < ends_at <= starts_at + _LONGEST_APPOINTMENT:
         raise BadInput("appointment_ends")
     if abs(starts_at - now) > _FARTHEST_APPOINTMENT:
@@ -287,7 +292,7 @@ def add_appointment(
             starts_at=starts_at,
             ends_at=ends_at,
             state=AppointmentState.BOOKED,
-            sequence=0,
+            sequence=sequence,
             created_at=now,
         )
     )

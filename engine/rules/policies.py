@@ -114,6 +114,13 @@ TABLE: Final = (
         read="the transaction that hands over, to tell the record's clients who is responsible now (NOTE-2)",
     ),
     Policy(
+        name="hold_cancellations",
+        kind=Kind.FLAG,
+        default=False,
+        read="the transaction that hands over: clients hear of cancelled appointments once a coordinator has "
+        "decided, or the new owner keeps them (NOTE-2)",
+    ),
+    Policy(
         name="grace_days",
         kind=Kind.DAYS,
         default=30,

@@ -28,6 +28,10 @@ class Need(StrEnum):
     STOPPED = "stopped"
     #: The record came back to them.
     GIVEN_BACK = "given_back"
+    #: It cancelled appointments, and a coordinator decides what becomes of them (NOTE-2).
+    APPOINTMENTS = "appointments"
+    #: They are asked to take appointments that it cancelled.
+    OFFERED = "offered"
 
 
 class Purpose(StrEnum):

@@ -49,6 +49,7 @@ class TestRecord:
 
         assert (answer.code, answer.error["key"]) == (1, "VIS-11/copy")
 
+    @pytest.mark.slow
     def test_a_killed_export_leaves_nothing_that_looks_complete(
         self, cli: Cli, record: str, tmp_path: Path
     ) -> None:

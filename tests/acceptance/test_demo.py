@@ -71,7 +71,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("demo")
     data, scratch = folder / "kept", folder / "scratch"
     with start(scratch, "--json", "--records", "20", "--keep", "--data", data, "--lang", "en") as demo:
-        stdout, stderr = demo.communicate(timeout=120)
+        stdout, stderr = demo.communicate(timeout=300)
     return Run(demo.returncode, json.loads(stdout), stderr, data, scratch)
 
 
@@ -201,7 +201,7 @@ class TestFromFhir:
     @pytest.mark.skipif(not SYNTHEA.is_dir(), reason="../shared/data/synthea is not here")
     def test_everything_holds_on_real_input(self, tmp_path: Path) -> None:
         with start(tmp_path / "scratch", "--json", "--from-fhir", SYNTHEA, "--lang", "fr") as demo:
-            stdout, stderr = demo.communicate(timeout=180)
+            stdout, stderr = demo.communicate(timeout=300)
         answer = json.loads(stdout)
 
         assert [found["id"] for found in answer["checks"] if not found["ok"]] == []

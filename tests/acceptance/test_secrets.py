@@ -339,6 +339,7 @@ FLOWS: Final = (
 )
 
 
+@pytest.mark.slow
 async def test_nothing_that_people_wrote_leaves_the_database(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:

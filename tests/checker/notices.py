@@ -22,7 +22,8 @@ _KINDS = {
 #: Told apart from the step's own notice, and checked apart.
 _FURTHER = (
     "('needs_you', 'restored', 'emergency', 'name_coordinator', 'coordinator_receives', 'role_granted',"
-    " 'role_revoked', 'quarantine_opened', 'quarantine_closed', 'quarantine_recovered')"
+    " 'role_revoked', 'quarantine_opened', 'quarantine_closed', 'quarantine_recovered', 'appointments_held',"
+    " 'appointment_offered', 'appointment_taken', 'appointment_declined', 'appointment_released')"
 )
 
 
@@ -204,14 +205,20 @@ def _left_records(db: sqlite3.Connection, organization_id: str, standing: Standi
 
 @rule("NOTE-2")
 def client_not_told_once(db: sqlite3.Connection) -> Rows:
-    """The client of a cancelled appointment is told once, with the cancellation's sequence number."""
+    """
+    The client of a cancelled appointment is told once, with the cancellation's sequence number.
+
+    Where it was held, once it is released, and not at all while that is undecided or once it has moved.
+    """
     return db.execute("""
         SELECT h.transfer_id, a.item_id, count(o.id) FROM handover h
         JOIN manifest m ON m.transfer_id = h.transfer_id AND m.item_class = 'upcoming_appointment'
         JOIN appointments a ON a.item_id = m.item_id
         LEFT JOIN outbox o ON o.subject_id = a.item_id AND o.kind = 'appointment_cancelled'
             AND o.client_id = a.client_id AND o.transfer_id = h.transfer_id AND o.sequence = a.sequence
-        WHERE a.client_id IS NOT NULL GROUP BY h.transfer_id, a.item_id HAVING count(o.id) <> 1
+        LEFT JOIN held_cancellations d ON d.appointment_id = a.item_id
+        WHERE a.client_id IS NOT NULL GROUP BY h.transfer_id, a.item_id
+        HAVING count(o.id) <> (coalesce(d.state, 'released') = 'released')
     """)
 
 
@@ -244,6 +251,54 @@ def practitioner_announced_otherwise(db: sqlite3.Connection) -> Rows:
         SELECT 'twice', max(o.id) FROM outbox o WHERE o.kind = 'practitioner_announced'
         GROUP BY o.transfer_id, o.client_id HAVING count(*) > 1
     """)
+
+
+_DECIDED = """
+    SELECT 1 FROM events e WHERE e.outcome = 'allowed' AND e.subject_id = d.appointment_id
+        AND e.actor_id = d.decided_by_id AND e.at = d.decided_at AND e.action = CASE d.state
+            WHEN 'moved' THEN 'appointment.take' ELSE 'appointment.release' END
+"""
+
+
+@rule("NOTE-2")
+def held_otherwise_than_cancelled(db: sqlite3.Connection) -> Rows:
+    """What is held was cancelled by that hand-over, decided in the log, or moved to the same hour."""
+    return db.execute(f"""
+        SELECT 'not cancelled', d.appointment_id FROM held_cancellations d WHERE NOT EXISTS (
+            SELECT 1 FROM manifest m JOIN appointments a ON a.item_id = m.item_id
+            WHERE m.transfer_id = d.transfer_id AND m.item_id = d.appointment_id AND m.outcome = 'cancelled'
+                AND m.item_class = 'upcoming_appointment' AND a.client_id = d.client_id
+                AND a.record_id = d.record_id AND a.state = 'cancelled')
+        UNION ALL
+        SELECT 'undecided', d.appointment_id FROM held_cancellations d
+        WHERE d.state <> 'undecided' AND NOT EXISTS ({_DECIDED})
+        UNION ALL
+        SELECT 'moved', d.appointment_id FROM held_cancellations d
+        JOIN appointments a ON a.item_id = d.appointment_id
+        LEFT JOIN appointments n ON n.item_id = d.moved_to_id
+        WHERE d.state = 'moved' AND (n.starts_at IS NOT a.starts_at OR n.ends_at IS NOT a.ends_at
+            OR n.client_id IS NOT a.client_id OR n.practitioner_id IS NOT d.decided_by_id
+            OR n.sequence < a.sequence)
+    """)
+
+
+#: Of which command each of these notices comes.
+_OF_HELD = {
+    "appointments_held": "record.handed_over",
+    "appointment_offered": "appointment.offer",
+    "appointment_taken": "appointment.take",
+    "appointment_declined": "appointment.decline",
+    "appointment_released": "appointment.release",
+}
+
+
+@rule("NOTE-1")
+def told_of_no_decision_about_an_appointment(db: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Whoever hears of a held appointment hears of a command about it."""
+    done = set(db.execute("SELECT command_id, action FROM events WHERE outcome = 'allowed'"))
+    for notice_id, cause_id, kind in db.execute("SELECT id, cause_id, kind FROM outbox"):
+        if kind in _OF_HELD and (cause_id, _OF_HELD[kind]) not in done:
+            yield notice_id, kind
 
 
 @rule("NOTE-1")

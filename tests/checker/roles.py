@@ -201,3 +201,17 @@ def stopped_practising_unnoticed(db: sqlite3.Connection) -> Rows:
                 WHERE e.action = 'member.revoke' AND e.outcome = 'allowed' AND e.subject_id = t.to_id
                     AND e.counts = '{"role":{"practitioner":1}}')
     """)
+
+
+@rule("ROLE-6")
+def signed_in_without_access(db: sqlite3.Connection) -> Rows:
+    """A session at the console is of an active member, and the log says that it began."""
+    return db.execute(
+        """
+        SELECT sessions.member_id FROM sessions JOIN members ON members.id = sessions.member_id
+        WHERE members.active = 0 OR NOT EXISTS (
+            SELECT 1 FROM events WHERE events.actor_id = sessions.member_id
+            AND events.action = 'session.begin' AND events.outcome = 'allowed'
+        )
+        """
+    )

@@ -354,6 +354,14 @@ DELETE FROM outbox WHERE kind = 'role_granted';
 -- role_changed_and_not_told: nothing happened
 UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'role_granted';
 
+-- held_otherwise_than_cancelled: not cancelled
+UPDATE held_cancellations SET client_id = :stranger WHERE state = 'undecided';
+-- held_otherwise_than_cancelled: undecided
+UPDATE held_cancellations SET decided_by_id = :stranger WHERE state = 'released';
+-- held_otherwise_than_cancelled: moved
+UPDATE appointments SET starts_at = ends_at WHERE item_id IN (SELECT moved_to_id FROM held_cancellations);
+-- told_of_no_decision_about_an_appointment
+UPDATE outbox SET cause_id = 'nothing' WHERE kind = 'appointment_offered';
 -- practitioner_announced_otherwise: another
 UPDATE outbox SET subject_id = :stranger WHERE kind = 'practitioner_announced';
 -- practitioner_announced_otherwise: twice
@@ -368,3 +376,7 @@ UPDATE bulk_answer_denials SET transfer_id = :refused;
 UPDATE member_roles SET role = 'administrator' WHERE role = 'practitioner';
 -- stopped_practising_unnoticed
 UPDATE transfers SET state = 'pending_acceptance' WHERE to_id = :promoted;
+
+-- signed_in_without_access
+INSERT INTO sessions SELECT printf('%064d', 1), id, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
+    '2026-01-02T00:00:00.000000Z' FROM members LIMIT 1;

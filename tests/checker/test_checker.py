@@ -154,6 +154,7 @@ def _send(clinic: Clinic) -> None:
     clinic.change("UPDATE clients SET email = NULL")
     desk = Desk(clinic.database)
     call, *_ = desk.calls(clinic.world.coordinator)
+    assert call.id is not None
     desk.called(clinic.world.coordinator, call.id)
 
 
@@ -202,6 +203,25 @@ def _bulk(clinic: Clinic) -> UUID:
     result = steps.watch(StepInput(what=BulkLook(bulk_id=bulk_id), at=clinic.now))
     assert (result.state, result.counts) == ("finished", {"accepted": 1, "cancelled": 1, "blocked": 1})
     return bulk_id
+
+
+def _hold(clinic: Clinic) -> None:
+    """Hold what a hand-over cancelled: one is released, one taken, one declined and undecided."""
+    desk, world = Desk(clinic.database), clinic.world
+    desk.set_policy(world.administrator, hold_cancellations=True)
+    with clinic.database.write() as session:
+        record, _ = build.record(session, world.owner, [world.client])
+        released, taken, declined = (
+            build.appointment(session, record, world.owner, client_id=world.client, starts_at=UPCOMING)
+            for _ in range(3)
+        )
+    clinic.hand_over(record=record)
+    for offered in (released, taken, declined):
+        desk.offer_appointment(world.coordinator, offered)
+    desk.release_appointment(world.coordinator, released)
+    desk.take_appointment(world.new_owner, taken)
+    desk.decline_appointment(world.new_owner, declined)
+    desk.set_policy(world.administrator, hold_cancellations=False)
 
 
 def _imposing(clinic: Clinic) -> UUID:
@@ -350,6 +370,7 @@ def _lose(clinic: Clinic, ids: dict[str, UUID]) -> None:
     desk.unrestrict(clinic.world.owner, clinic.world.record, entry.id)
     clinic.cancel(ids["lost"])
     _step_in(clinic, ids)
+    _hold(clinic)
 
 
 def _name(clinic: Clinic, ids: dict[str, UUID]) -> None:

@@ -29,6 +29,7 @@ SCENARIO: Final = FOLDER / "scenario.toml"
 #: Commands that answer nothing, and why.
 WITHOUT_ANSWER: Final[Mapping[str, str]] = {
     "worker": "it runs until it is told to stop, and writes a log.",
+    "web": "it runs until it is told to stop, and writes a log.",
 }
 _SCRIPT: Final = str(Path(sysconfig.get_path("scripts")) / "passation")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -38,6 +39,7 @@ _STAND_INS: Final = (
     (re.compile(r"(?<![\w/.-])20[23]\d-\d\d-\d\d(?![\w-])"), "2026-11-30"),
     (re.compile(r"(?<!\d)20\d{6}T\d{6}Z"), "20261130T150000Z"),
     (re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----"), "-----BEGIN PUBLIC KEY-----…"),
+    (re.compile(r"ey[\w-]+\.[\w-]+\.[\w-]+"), "eyJ0eXAi…"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:7233"),
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])"), "e3b0c442…"),
     (re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{40,}={0,2}(?![\w+/=-])"), "MEUCIQ…"),

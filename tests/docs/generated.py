@@ -17,7 +17,17 @@ from pydantic import BaseModel
 
 from engine.catalogue import errors, label, labels
 from engine.cli import app
-from engine.errors import BadInput, Denied, EngineError, NotFound, Outage, Stuck, Unavailable, of_key
+from engine.errors import (
+    BadInput,
+    Denied,
+    EngineError,
+    NotFound,
+    Outage,
+    Stuck,
+    Unavailable,
+    Unidentified,
+    of_key,
+)
 from engine.messages import bulk, bulk_answer
 from engine.messages import transfer as messages
 from engine.records.tables.base import StuckCause
@@ -228,6 +238,8 @@ def error_of(key: str) -> EngineError:
         return BadInput(variant or None)
     if key == "ST-5" or (code == "ST-5" and variant in set(StuckCause)):
         return Stuck(variant or "unexpected_error")
+    if code == "identity":
+        return Unidentified(variant or None)
     if code == "internal":
         return EngineError(key)
     error = of_key(key)

@@ -152,7 +152,7 @@ class TestDocumented:
         source = (ROOT / "engine" / "errors.py").read_text(encoding="utf-8")
         found = set(re.findall(r"^class (\w+)\(EngineError\)", source, re.MULTILINE))
 
-        assert found == {"Denied", "NotFound", "BadInput", "Unavailable", "Stuck"}
+        assert found == {"Denied", "NotFound", "BadInput", "Unavailable", "Unidentified", "Stuck"}
 
     def test_every_policy(self) -> None:
         """Somewhere in docs/, in backticks."""

@@ -51,7 +51,11 @@ def paths() -> Iterator[tuple[str, Scenario]]:
 
 async def record(names: Sequence[str]) -> None:
     """Play every path that is to be recorded in a clinic of its own, and write what happened."""
-    wanted = [(workflow, one) for workflow, one in paths() if not names or one.__name__ in names]
+    wanted = [
+        (workflow, one)
+        for workflow, one in paths()
+        if not names or {one.__name__, f"{workflow}/{one.__name__}"} & set(names)
+    ]
     if is_released():
         wanted = [(workflow, one) for workflow, one in wanted if not _files(workflow, one)]
     # Not the name of this machine.
@@ -127,5 +131,10 @@ if __name__ == "__main__":
     # What a path breaks on purpose is told by nobody.
     logging.disable(logging.CRITICAL)
     parser = argparse.ArgumentParser(prog="python -m tests.histories", description=__doc__)
-    parser.add_argument("names", metavar="NAME", nargs="*", help="the paths to record; all of them if none")
+    parser.add_argument(
+        "names",
+        metavar="NAME",
+        nargs="*",
+        help="the paths to record, also as Workflow/path; all of them if none",
+    )
     asyncio.run(record(parser.parse_args().names))

@@ -154,6 +154,18 @@ async def without_a_leader(clinic: Clinic) -> str:
     return _id(started.id)
 
 
+async def imposed(clinic: Clinic) -> str:
+    """Every record is handed over as it is asked for, and then there is nothing to wait for (OVR-1)."""
+    who = clinic.members
+    _add(clinic, 2)
+    choice = BulkChoice(from_id=who.owner, to_ids=(who.new_owner,), impose=True)
+    started = await clinic.service.bulks.start(
+        who.coordinator, choice, purpose=Purpose.DEPARTURE, reason=secret("reason")
+    )
+    await eventually(lambda: _counts(clinic, started.id) == {"accepted": 3}, within=timedelta(seconds=45))
+    return await _over(clinic, started.id)
+
+
 async def launched_in_an_outage(clinic: Clinic) -> str:
     """Launched while the database did not answer."""
     launch = _launch(clinic, clinic.members.coordinator)
@@ -311,6 +323,7 @@ BULKS: Final = (
     empty,
     troubled,
     without_a_leader,
+    imposed,
     launched_in_an_outage,
     launched_late,
     continued,

@@ -340,6 +340,21 @@ async def imposed_in_a_bulk(clinic: Clinic) -> UUID:
     return item.transfer_id
 
 
+async def reassigned_by_a_bulk(clinic: Clinic) -> UUID:
+    """Asked by its owner, and asked of somebody else by a caseload that reassigns what is open (OVR-3)."""
+    who = clinic.members
+    asked = await clinic.request()
+    choice = BulkChoice(from_id=who.owner, to_ids=(who.colleague,), reassign_open=True)
+    started = await clinic.service.bulks.start(
+        who.coordinator, choice, purpose=Purpose.DEPARTURE, reason=secret("reason")
+    )
+    await eventually(lambda: clinic.row(asked.id).to_id == who.colleague, within=timedelta(seconds=45))
+    await clinic.service.accept(who.colleague, asked.id)
+    await clinic.client.get_workflow_handle(f"bulk/{started.id}").signal("wake")
+    await eventually(lambda: clinic.desk.bulk(who.coordinator, started.id).state is BulkState.FINISHED)
+    return asked.id
+
+
 #: Each is played in a clinic of its own; its name is the path's.
 SCENARIOS: Final = (
     accepted,
@@ -370,4 +385,5 @@ SCENARIOS: Final = (
     ended_in_an_outage,
     in_a_bulk,
     imposed_in_a_bulk,
+    reassigned_by_a_bulk,
 )

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from engine.desk.desk import Desk
+from engine.records import held as cancellations
 from engine.records.database import Database
 from engine.records.tables.base import NoteState, TextKind
 from engine.rules.content import ContentClass
@@ -53,6 +54,9 @@ class Target:
     left: UUID = field(default_factory=uuid4)
     appointment: UUID = field(default_factory=uuid4)
     their_appointment: UUID = field(default_factory=uuid4)
+    #: Cancelled by a hand-over and undecided; the second one is offered to the owner (NOTE-2).
+    held_appointment: UUID = field(default_factory=uuid4)
+    offered_appointment: UUID = field(default_factory=uuid4)
     shared_with: UUID = field(default_factory=uuid4)
     #: Somebody who has left, and had kept something for themself (VIS-6).
     absent: UUID = field(default_factory=uuid4)
@@ -97,6 +101,7 @@ class Cast:
             self.outsider = build.member(session, other, *Role)
             #: Coordinators who ask, each for one record.
             self._askers = [build.member(session, self.world.organization, Role.COORDINATOR) for _ in STATES]
+        Desk(database).set_policy(self.world.administrator, hold_cancellations=True)
         self.stages: list[Stage] = []
         for state, kind, shared in _wanted():
             self.stages.append(self._stage(state, kind, shared=shared))
@@ -123,10 +128,13 @@ class Cast:
             build.raw_datum(session, built.holding_id)
             for level in ShareLevel:
                 build.share(session, built.record_id, people[_SHARING[level]], level=level)
-            theirs = build.appointment(
-                session, built.record_id, people["writer"], client_id=client, starts_at=UPCOMING
+            theirs, held, offered = (
+                build.appointment(session, built.record_id, people[who], client_id=client, starts_at=UPCOMING)
+                for who in ("writer", "gone", "gone")
             )
-        target = Target(record=built.record_id, copy=built.holding_id)
+        target = Target(
+            record=built.record_id, copy=built.holding_id, held_appointment=held, offered_appointment=offered
+        )
         clinic.hand_over(record=target.record, by=people["gone"], to=people["first"])
         with clinic.database.write() as session:
             target.quarantine, _ = clinic.live(target.record)
@@ -173,6 +181,8 @@ class Cast:
         now, said = self.clinic.now + timedelta(minutes=1), partial(word, serial=stage.serial)
         note = partial(build.note, created_at=now)
         with self.clinic.database.write() as session:
+            coordinator = self.world.coordinator
+            cancellations.offer(session, target.offered_appointment, to_id=owner, by_id=coordinator)
             gone = build.member(session, self.world.organization)
             target.absent = build.member(session, self.world.organization, active=False)
             note(session, holding, body=said("absent"), author_id=target.absent, author_only=True)

@@ -21,7 +21,14 @@ from engine.records.enriching import Overlay
 from engine.records.importing import Parcel
 from engine.rules.content import ContentClass
 from engine.states.choices import NoticePace, Options, Purpose, RestorationCause, Role, ShareLevel
-from engine.views import BulkItemView, BulkLineView, HoldView, RecordView, TransferView
+from engine.views import (
+    BulkItemView,
+    BulkLineView,
+    HeldAppointmentView,
+    HoldView,
+    RecordView,
+    TransferView,
+)
 from tests.permissions.cast import PENDING, STATES, Cast, Target
 from tests.permissions.nearby import Nearby
 
@@ -261,6 +268,11 @@ def _open_copy(doors: Doors, actor: UUID, target: Target) -> object:
     )
 
 
+def _undecided(found: list[HeldAppointmentView], target: Target) -> None:
+    if target.held_appointment not in {one.id for one in found}:
+        raise Absent
+
+
 def _by_role(
     covers: tuple[str, ...], run: Callable[[Doors, UUID], object], *, names_member: bool = False
 ) -> Door:
@@ -461,6 +473,23 @@ DOORS: Final[Mapping[str, Door]] = {
     "appointment cancel · a collaborator's": Door(
         ("cancel_appointment",), lambda d, who, t: d.desk.cancel_appointment(who, t.their_appointment)
     ),
+    "appointment held": Door(
+        ("held_appointments",),
+        lambda d, who, t: d.desk.held_appointments(who),
+        _undecided,
+    ),
+    "appointment release": Door(
+        ("release_appointment",), lambda d, who, t: d.desk.release_appointment(who, t.held_appointment)
+    ),
+    "appointment offer": Door(
+        ("offer_appointment",), lambda d, who, t: d.desk.offer_appointment(who, t.held_appointment)
+    ),
+    "appointment take": Door(
+        ("take_appointment",), lambda d, who, t: d.desk.take_appointment(who, t.offered_appointment)
+    ),
+    "appointment decline": Door(
+        ("decline_appointment",), lambda d, who, t: d.desk.decline_appointment(who, t.offered_appointment)
+    ),
     # -- the record itself --------------------------------------------------------------------------------
     "record share": Door(
         ("share",),
@@ -531,6 +560,14 @@ DOORS: Final[Mapping[str, Door]] = {
         lambda d, who: d.desk.set_title(who, d.cast.candidate, "Psychologue"),
         names_member=True,
     ),
+    "member link": _by_role(
+        ("link_member",),
+        lambda d, who: d.desk.link_member(who, d.cast.candidate, "https://id.example", "s-1"),
+        names_member=True,
+    ),
+    "member unlink": _by_role(
+        ("unlink_member",), lambda d, who: d.desk.unlink_member(who, d.cast.candidate), names_member=True
+    ),
     "member accepts": _by_role(("set_accepts",), lambda d, who: d.desk.set_accepts(who, accepts=False)),
     "import fhir · enrich": _by_role(("enrich_patient",), _enrich),
     "import fhir": _by_role(("check_import", "check_import_owners", "imported", "import_patient"), _import),
@@ -552,6 +589,8 @@ NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "dev": "runs the product on one machine; whoever may run it has the database in their hands",
     "demo": "has a folder and invented people of its own",
     "worker": "runs the product; nobody acts",
+    "web": "the same",
+    "token": "signs with a key of the data folder; whoever may read it has the database in their hands",
     "doctor": "looks after the machine: versions, files, connections; ids of transfers alone",
     "reconcile": "brings rows and workflows together; nobody acts, and nothing is decided",
     "org create": "makes an organization with its first member, where nobody is a member yet",
@@ -585,6 +624,12 @@ NO_COMMAND: Final[Mapping[str, str]] = {
     "standing": "`doctor`",
     "check_database_file": "`doctor`",
     "check_database_version": "`doctor`",
+    "speaker": "finds who speaks, of whom an issuer vouches",
+    "persona": "the same, for the issuer of a data folder",
+    "personas": "the choice that such an issuer offers, where anybody may be anybody",
+    "begin_session": "signs in whom an issuer vouched for",
+    "visitor": "finds who holds a session",
+    "end_session": "signs out whoever holds it",
     "member_by_email": "finds who acts; what they may do comes next",
     "facts_of": "reads who acts, for the service",
     "reader": "reads one's own language and time zone",

@@ -373,6 +373,11 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         " FROM transfers"
     )
     sql.unguarded(
+        "INSERT INTO held_cancellations (appointment_id, organization_id, record_id, transfer_id, client_id,"
+        " calendar_id, state, decided_by_id, decided_at) SELECT gen_random_uuid(), organization_id,"
+        " record_id, id, to_id, gen_random_uuid(), 'released', to_id, now() FROM transfers"
+    )
+    sql.unguarded(
         "INSERT INTO calls (notice_id, organization_id, by_id, at)"
         " SELECT 1, organization_id, to_id, now() FROM transfers LIMIT 1"
     )
@@ -380,6 +385,7 @@ def _append_only(sql: Sql, organization: UUID) -> None:
         ("askings", "OVR-1", "answer = 'expired'"),
         ("deliveries", "NOTE-3", "state = 'waiting', sent_at = NULL"),
         ("calls", "NOTE-2", "at = now()"),
+        ("held_cancellations", "NOTE-2", "decided_at = now()"),
         ("emergencies", "VIS-4", "reason = 'another'"),
         ("seals", "AUD-4", "annex = NOT annex"),
         ("receipts", "AUD-4", "lines = lines + 1"),

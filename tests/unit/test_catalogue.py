@@ -26,7 +26,7 @@ from engine.states.choices import Need, Purpose, RawDataChoice, Role, ShareLevel
 from engine.states.transfer import FINAL_STATES, TABLE, Party, TransferState, TransferTrigger
 
 ENGINE = Path(engine.__file__).parent
-RAISED = {"Denied", "BadInput", "Unavailable", "Stuck", "NotFound"}
+RAISED = {"Denied", "Unidentified", "BadInput", "Unavailable", "Stuck", "NotFound"}
 RULE_KEY = re.compile(r"(ELIG|MOVE|VIS|ST|ROLE|OVR|BULK)-\d+(/[a-z_]+)?")
 
 #: Keys that are put together when they are raised: what stands there in the source, and what it may become.
@@ -56,6 +56,7 @@ SAME_WORDS = {
     "field/message",
     "column/version",
     "help/document",
+    "done/console",
 }
 
 
@@ -81,6 +82,7 @@ def raised() -> dict[str, list[set[str]]]:
 def keys_of(name: str, arguments: list[ast.expr]) -> list[str]:
     """Say which keys a call that makes an error stands for."""
     first = {"BadInput": "bad_input", "Unavailable": "unavailable", "Stuck": "ST-5", "NotFound": "VIS-11"}
+    first["Unidentified"] = "identity"
     codes = [first[name]] if name in first else []
     if not codes and arguments:
         head, *arguments = arguments

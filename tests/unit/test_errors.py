@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from engine.errors import BadInput, Denied, EngineError, NotFound, Outage, Stuck, Unavailable
+from engine.errors import BadInput, Denied, EngineError, NotFound, Outage, Stuck, Unavailable, Unidentified
 from engine.states.transfer import TransferState, TransferTrigger, TransitionDenied
 
 SECRET = "Tremblay"
@@ -19,6 +19,7 @@ EXAMPLES = [
     (BadInput("unknown_column", column=SECRET, line=3), "bad_input/unknown_column", 422),
     (BadInput(), "bad_input", 422),
     (Unavailable("database_newer", found=12), "unavailable/database_newer", 503),
+    (Unidentified("expired"), "identity/expired", 401),
     (Stuck("missing_byte", item=SECRET), "ST-5/missing_byte", 409),
     (
         TransitionDenied(TransferTrigger.ACCEPT, "rules", TransferState.PENDING_ACCEPTANCE),
@@ -81,4 +82,9 @@ def test_only_what_did_not_answer_is_worth_sending_again() -> None:
     """Decision 0008: a missing, foreign, damaged or other database is set up or restored, not waited for."""
     passing = {outage for outage in get_args(Outage) if Unavailable(outage).passes}
 
-    assert passing == {"no_answer", "database_unavailable", "temporal_unavailable"}
+    assert passing == {
+        "no_answer",
+        "database_unavailable",
+        "temporal_unavailable",
+        "issuer_unavailable",
+    }

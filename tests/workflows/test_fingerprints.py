@@ -3,15 +3,23 @@
 import importlib
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 from temporalio.workflow import NondeterminismError
 
 import engine.workflows
+from engine.activities.sweep import Sweeping
+from engine.records.database import Database
 from tests.histories import commands
+from tests.histories.calming import calmed
 from tests.histories.commands import Replayed, replayed
 from tests.histories.files import RELEASE, Recorded
 
@@ -130,3 +138,34 @@ class TestChangedCopy:
 
         assert run.failure is None
         assert run.commands == recorded
+
+
+class TestGate:
+    """The way that CONTRIBUTING.md describes, gone once with the shortest of our workflows."""
+
+    BEFORE = "found: SweepResult ="
+
+    def changed(self, before: str) -> Change:
+        return Change("Sweep", "swept", self.BEFORE, f"{before}{self.BEFORE}")
+
+    async def test_what_begins_behind_it_is_recorded_with_it_and_outlives_it(
+        self, mutants: Mutants, environment: WorkflowEnvironment, clinic_database: Database
+    ) -> None:
+        gated = mutants.of(self.changed(f'if workflow.patched("wait"):\n            {_SLEEP}'))
+        queue = f"gate-{uuid4()}"
+        sweeping = Sweeping(clinic_database, queue)
+        async with Worker(
+            environment.client, task_queue=queue, workflows=[gated], activities=[sweeping.sweep]
+        ):
+            handle = await environment.client.start_workflow("Sweep", id=queue, task_queue=queue)
+            await environment.fast_forward(handle, timedelta(seconds=2))
+            await handle.result()
+        history = WorkflowHistory.from_json("new", calmed((await handle.fetch_history()).to_json(), "new"))
+        later = mutants.of(self.changed(f'workflow.deprecate_patch("wait")\n        {_SLEEP}'))
+        without = mutants.of(self.changed(_SLEEP))
+        runs = [(await replayed([history], [one]))[history.run_id] for one in (gated, later, without)]
+
+        assert runs[0].commands[:2] == ["set patch marker wait", "start timer"]
+        assert [run.failure for run in runs[:2]] == [None, None]
+        assert runs[1].commands[0] == "set patch marker wait deprecated"
+        assert isinstance(runs[2].failure, NondeterminismError)

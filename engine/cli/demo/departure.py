@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from engine.catalogue import sentence
 from engine.cli.demo.report import Told
-from engine.cli.demo.stage import Stage, until
+from engine.cli.demo.stage import Stage, until, until_reached
 from engine.errors import of_key
 from engine.states.bulk import Answer
 from engine.states.choices import Options, Purpose
@@ -33,8 +34,10 @@ async def departure(stage: Stage) -> list[Told]:
     report = stage.desk.bulk_report(stage.clinic.coordinator.id, started.id)
     _reported(stage, report, held)
     for item in report.items:
-        if item.transfer_id is not None:
-            told.append(stage.ended_of("departure", held[item.record_id], item.transfer_id, began, leaver))
+        if item.transfer_id is not None and item.decided_at is not None:
+            one = stage.ended_of("departure", held[item.record_id], item.transfer_id, began, leaver)
+            took = item.decided_at - report.bulk.started_at
+            told.append(replace(one, seconds=took.total_seconds()))
     return told
 
 
@@ -128,7 +131,7 @@ async def _asked_through_a_power_cut(stage: Stage, started: BulkView) -> None:
         report.reach(count)
         return count
 
-    await until(lambda: asked() * 2 >= going)
+    await until_reached(asked, (going + 1) // 2)
     server, worker = stack.server_pid, stack.worker_pid
     await asyncio.gather(asyncio.to_thread(stack.kill_server), asyncio.to_thread(stack.kill_worker))
     died = time.monotonic()
@@ -140,28 +143,30 @@ async def _asked_through_a_power_cut(stage: Stage, started: BulkView) -> None:
         server=stack.server_pid,
         worker=stack.worker_pid,
     )
-    await until(lambda: asked() == going)
+    await until_reached(asked, going)
     report.line("departure.asked", count=going, seconds=report.words.seconds(time.monotonic() - died))
 
 
-async def _accepted(stage: Stage, bulk_id: UUID, successors: tuple[MemberView, MemberView]) -> None:
-    """Let each successor accept everything in one gesture (BULK-5)."""
+async def _accepted(stage: Stage, bulk_id: UUID, both: tuple[MemberView, MemberView]) -> None:
+    """Let each successor who is asked for something accept all of it in one gesture (BULK-5)."""
     began, coordinator = time.monotonic(), stage.clinic.coordinator.id
+    asked = {part.id for part in stage.desk.bulk(coordinator, bulk_id).recipients if part.counts}
+    successors = [one for one in both if one.id in asked]
     given: list[AnswerView] = await asyncio.gather(
         *(stage.service.bulks.answer(one.id, bulk_id, Answer.ACCEPT) for one in successors)
     )
     waiting = sum(one.deciding for one in given)
     stage.report.begin("departure.accepting", waiting)
 
-    def deciding() -> int:
+    def decided() -> int:
         left = sum(
             stage.desk.bulk_answer(one.id, answer.id).deciding
             for one, answer in zip(successors, given, strict=True)
         )
         stage.report.reach(waiting - left)
-        return left
+        return waiting - left
 
-    await until(lambda: deciding() == 0)
+    await until_reached(decided, waiting)
     await until(lambda: not stage.desk.bulk(coordinator, bulk_id).state.is_open)
     for one, answer in zip(successors, given, strict=True):
         count = stage.desk.bulk_answer(one.id, answer.id).counts.get(_ACCEPTED, 0)

@@ -85,8 +85,21 @@ class Stage:
 
 async def until(fact: Callable[[], bool]) -> None:
     """Wait until something that is under way has happened. Raises ``Unavailable`` where it never does."""
-    deadline = time.monotonic() + _LONGEST_SECONDS
-    while not await asyncio.to_thread(fact):
-        if time.monotonic() > deadline:
+    await until_reached(lambda: int(fact()), 1)
+
+
+async def until_reached(count: Callable[[], int], goal: int) -> None:
+    """Wait until so much is done. Raises ``Unavailable`` where nothing more is done for a long time."""
+    done, deadline = -1, 0.0
+    while True:
+        began = time.monotonic()
+        now = await asyncio.to_thread(count)
+        if now >= goal:
+            return
+        ended = time.monotonic()
+        if now > done:
+            done, deadline = now, ended + _LONGEST_SECONDS
+        elif ended > deadline:
             raise Unavailable("no_answer")
-        await asyncio.sleep(_POLL_SECONDS)
+        # Looking at thousands takes its time, and must not take that of the work.
+        await asyncio.sleep(max(_POLL_SECONDS, 4 * (ended - began)))

@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     LargeBinary,
     MetaData,
+    Table,
     Text,
 )
 from sqlalchemy.orm import DeclarativeBase
@@ -103,6 +104,16 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+class HeldState(StrEnum):
+    """What was decided about a cancellation that is held: the last two are final."""
+
+    UNDECIDED = "undecided"
+    #: The client is told.
+    RELEASED = "released"
+    #: The new owner took the appointment: there is nothing to tell.
+    MOVED = "moved"
+
+
 class DeliveryTrouble(StrEnum):
     """Why a message is not delivered yet, or never will be."""
 
@@ -140,6 +151,17 @@ OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN_STATES))
 STRICT: dict[str, Any] = {"sqlite_strict": True}
 
 
+def table_of(model: "type[Base]") -> Table:
+    """
+    Give a model's table, for statements that run often.
+
+    Built once on tables, a statement costs a fifth of one that is built each time on models.
+    """
+    table = model.__table__
+    assert isinstance(table, Table)  # noqa: S101 - for the type checker
+    return table
+
+
 class Base(DeclarativeBase):
     """Every table; one metadata, so that migrations and models can be compared."""
 
@@ -172,6 +194,7 @@ class Base(DeclarativeBase):
         Side: Word(Side),
         DeliveryState: Word(DeliveryState),
         DeliveryTrouble: Word(DeliveryTrouble),
+        HeldState: Word(HeldState),
         NoticePace: Word(NoticePace),
         DestroyedBy: Word(DestroyedBy),
         RestorationCause: Word(RestorationCause),

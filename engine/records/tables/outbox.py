@@ -12,7 +12,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from engine.records.tables.base import STRICT, Base, DeliveryState, DeliveryTrouble, words
+from engine.records.tables.base import STRICT, Base, DeliveryState, DeliveryTrouble, HeldState, words
 
 
 class Notice(Base):
@@ -78,6 +78,39 @@ class Delivery(Base):
     smtp_code: Mapped[int | None]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+
+
+class HeldCancellation(Base):
+    """An appointment that a hand-over cancelled, of which the client hears after a decision (NOTE-2)."""
+
+    __tablename__ = "held_cancellations"
+    __table_args__ = (
+        CheckConstraint("(state = 'undecided') = (decided_at IS NULL)", name="decided_when"),
+        CheckConstraint("(state = 'undecided') = (decided_by_id IS NULL)", name="decided_by"),
+        CheckConstraint("(state = 'moved') = (moved_to_id IS NOT NULL)", name="moved_where"),
+        CheckConstraint("(offered_to_id IS NULL) = (offered_by_id IS NULL)", name="offered_by"),
+        words("state", HeldState),
+        Index("ix_held_cancellations_undecided", "organization_id",
+              sqlite_where=text("state = 'undecided'"), postgresql_where=text("state = 'undecided'")),
+        Index(None, "moved_to_id"),
+        STRICT,
+    )  # fmt: skip
+
+    appointment_id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    record_id: Mapped[UUID] = mapped_column(ForeignKey("records.id"))
+    transfer_id: Mapped[UUID] = mapped_column(ForeignKey("transfers.id"))
+    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id"))
+    #: What calendars know it by: of an appointment that was moved before, the id of the first one.
+    calendar_id: Mapped[UUID]
+    state: Mapped[HeldState]
+    #: Void once somebody else is responsible for the record.
+    offered_to_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    offered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    #: The appointment of the new owner that took its place.
+    moved_to_id: Mapped[UUID | None]
+    decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("members.id"))
+    decided_at: Mapped[datetime | None]
 
 
 class PhoneCall(Base):

@@ -57,6 +57,8 @@ class Policy(Base):
     remind_coordinators: Mapped[int] = mapped_column(server_default=text("259200"))
     #: Whether clients are told who is responsible for them from now on (NOTE-2).
     announce_practitioner: Mapped[bool] = mapped_column(server_default=false())
+    #: Whether a coordinator decides before clients hear that an appointment is cancelled (NOTE-2).
+    hold_cancellations: Mapped[bool] = mapped_column(server_default=false())
 
 
 class RawDataTitle(Base):
@@ -86,6 +88,46 @@ class Member(Base):
     created_at: Mapped[datetime]
     #: How often messages come that need no action (NOTE-1).
     notices: Mapped[NoticePace] = mapped_column(server_default=text("'at_once'"))
+
+
+class SignedIn(Base):
+    """
+    Somebody who is signed in at the console: a digest of what their browser holds, never the thing itself.
+
+    Rows end with the session; that it began and ended is in the log.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        CheckConstraint("length(digest) = 64", name="digest_whole"),
+        CheckConstraint("began_at < until_at", name="ends_later"),
+        Index(None, "member_id"),
+        STRICT,
+    )
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    began_at: Mapped[datetime]
+    #: When they last asked for a page, give or take a few minutes.
+    seen_at: Mapped[datetime]
+    until_at: Mapped[datetime]
+
+
+class Subject(Base):
+    """Who a member is for an OpenID Connect issuer; an administrator says so, and may take it back."""
+
+    __tablename__ = "subjects"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "issuer", "subject"),
+        Index(None, "issuer", "subject"),
+        STRICT,
+    )
+
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    linked_at: Mapped[datetime]
 
 
 class MemberRole(Base):

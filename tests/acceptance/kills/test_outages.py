@@ -63,7 +63,7 @@ def away(settings: Settings) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seconds", [6, pytest.param(30, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("outage", [locked, away])
+@pytest.mark.parametrize("outage", [locked, pytest.param(away, marks=pytest.mark.slow)])
 async def test_an_accept_outlives_it(
     stack: Stack, clinic: Clinic, outage: Callable[[Settings], AbstractContextManager[None]], seconds: int
 ) -> None:

@@ -140,6 +140,7 @@ async def test_the_next_start_brings_every_transfer_back(clinic: Clinic, setting
         await transfers.answer()
 
 
+@pytest.mark.slow
 async def test_reconcile_brings_every_transfer_back(clinic: Clinic, settings: Settings) -> None:
     """An operator's command does it too, with no worker at work; asked twice, it starts nothing twice."""
     transfers = Pending(clinic)

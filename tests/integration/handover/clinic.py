@@ -26,7 +26,7 @@ from engine.messages.transfer import (
     TransferRequest,
     Wake,
 )
-from engine.records import facts, reading, visibility
+from engine.records import facts, transfer_views, visibility
 from engine.records.database import Database
 from engine.records.tables.base import AppointmentState, NoteState, TextKind
 from engine.records.visibility import VisibleItem
@@ -328,7 +328,7 @@ class Clinic:
     def view(self, actor_id: UUID, transfer_id: UUID) -> TransferView:
         """Look at a transfer as somebody."""
         with self.database.read() as session:
-            return reading.transfer_view(session, self.member(actor_id), transfer_id, self.now)
+            return transfer_views.transfer_view(session, self.member(actor_id), transfer_id, self.now)
 
     def member(self, member_id: UUID) -> MemberFacts:
         """Read a member."""

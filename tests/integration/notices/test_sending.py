@@ -209,6 +209,7 @@ class TestCalls:
     def test_called_is_called_once(self, clinic: Clinic, desk: Desk) -> None:
         self.cancelled(clinic)
         (call,) = desk.calls(clinic.world.new_owner)
+        assert call.id is not None
         desk.called(clinic.world.new_owner, call.id)
 
         assert desk.calls(_coordinator(clinic)) == []
@@ -246,9 +247,7 @@ class TestCalls:
         listed = {}
         for now in (UPCOMING - timedelta(seconds=1), UPCOMING):
             with clinic.database.read() as session:
-                listed[now] = calls.to_call(
-                    session, clinic.world.organization, clinic.world.new_owner, now, coordinates=False
-                )
+                listed[now] = calls.to_call(session, clinic.member(clinic.world.new_owner), now)
 
         assert [len(found) for found in listed.values()] == [1, 0]
 

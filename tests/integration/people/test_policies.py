@@ -20,6 +20,7 @@ CHANGES = {
     "coordinator-may-receive": ["yes"],
     "remind-coordinators": ["36h"],
     "announce-practitioner": ["yes"],
+    "hold-cancellations": ["yes"],
     "grace-days": ["45"],
     "retention-years": ["7"],
 }
@@ -44,6 +45,7 @@ def test_an_administrator_sets_and_any_member_sees(clinic: Clinic, desk: Desk) -
         "coordinator-may-receive": "yes",
         "remind-coordinators": "36h",
         "announce-practitioner": "yes",
+        "hold-cancellations": "yes",
         "grace-days": "45",
         "retention-years": "7",
     }

@@ -1,11 +1,11 @@
 """What is under way and who must act: lists by page, and what needs somebody; a filter reveals nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from engine.desk.desk import Desk
 from engine.desk.watching import LONGEST_PAGE
@@ -30,6 +30,81 @@ def listed(desk: Desk, who: UUID, **wanted: object) -> list[UUID]:
 
 def needs(desk: Desk, who: UUID) -> list[tuple[str, UUID, str | None]]:
     return [(each.need.value, each.transfer.id, each.rule) for each in desk.needs(who).transfers]
+
+
+def statements(clinic: Clinic, look: Callable[[], object]) -> int:
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(clinic.database.engine, "before_cursor_execute", note)
+    look()
+    event.remove(clinic.database.engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def ask_for(clinic: Clinic, count: int) -> None:
+    """Of so many transfers each in a state of its own: pending, accepted, refused, asked of somebody else."""
+    world, other = clinic.world, clinic.colleague()
+    for number in range(count):
+        asked = clinic.ask(by=world.coordinator, record_id=fresh(clinic))
+        if number % 4 == 1:
+            clinic.accept(asked)
+        if number % 4 == 2:
+            clinic.refuse(asked)
+        if number % 4 == 3:
+            clinic.reassign(asked, to=other)
+
+
+class TestNumberOfStatements:
+    @pytest.mark.parametrize("role", ["coordinator", "owner", "new_owner"])
+    def test_of_a_list_does_not_grow(self, clinic: Clinic, desk: Desk, role: str) -> None:
+        who = getattr(clinic.world, role)
+        found = []
+        for more in (5, 45):
+            ask_for(clinic, more)
+            found.append(statements(clinic, lambda: desk.transfers(who)))
+        page = desk.transfers(who).transfers
+
+        assert len(page) == 50
+        assert found[0] == found[1]
+        assert page == [clinic.view(who, view.id) for view in page]
+
+    def test_of_what_needs_somebody_does_not_grow(self, clinic: Clinic, desk: Desk) -> None:
+        """ST-4: of each own transfer it is asked which rule stops its answer."""
+        world, found, shown = clinic.world, [], []
+        for more in (5, 45):
+            asked = clinic.colleague()
+            for _ in range(more):
+                clinic.ask(to=asked, record_id=fresh(clinic))
+            clinic.restrict(member_id=asked)
+            found.append(statements(clinic, lambda: desk.needs(world.owner)))
+            shown.append(needs(desk, world.owner))
+
+        assert found[0] == found[1]
+        assert [len(each) for each in shown] == [5, 50]
+        assert {(need, rule) for need, _, rule in shown[1]} == {("stopped", "ELIG-4")}
+
+    def test_of_the_records_does_not_grow(self, clinic: Clinic, desk: Desk) -> None:
+        """VIS-7: records in use, those of others, and copies, each as it is shown by itself."""
+        world, found = clinic.world, []
+        for more in (5, 45):
+            for number in range(more):
+                record_id = fresh(clinic)
+                if number % 3 == 1:
+                    clinic.hand_over(record=record_id)
+                if number % 3 == 2:
+                    clinic.ask(record_id=record_id)
+            found.append(statements(clinic, lambda: desk.records(world.owner)))
+        listed = desk.records(world.owner)
+
+        assert len(listed) == 51
+        assert {view.archived for view in listed} == {False, True}
+        assert found[0] == found[1]
+        assert listed == [
+            desk.record(world.owner, view.id).model_copy(update={"items": []}) for view in listed
+        ]
 
 
 class TestList:

@@ -89,6 +89,7 @@ def test_defaults_are_those_of_the_domain() -> None:
         "coordinator_may_receive": "no",
         "remind_coordinators": "3d",
         "announce_practitioner": "no",
+        "hold_cancellations": "no",
         "grace_days": "30",
         "retention_years": "5",
     }
