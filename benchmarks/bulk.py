@@ -2,9 +2,10 @@
 Measure caseloads: throughput, processor time, memory, what a single transfer waits meanwhile, and kills.
 
 ``python -m benchmarks.bulk [--sizes 100 1000] [--runs 3] [--database sqlite] [--in-flight N]
-[--only accepted empty single killed]``: medians of so many runs, each on a folder, or a PostgreSQL server, of
-its own. Records have forty items. What is measured:
+[--only imposed accepted empty single killed]``: medians of so many runs, each on a folder, or a PostgreSQL
+server, of its own. Records have forty items. What is measured:
 
+imposed   handing every record over at once
 accepted  asking for every record, then one gesture that accepts them all
 empty     as many workflows that do nothing, started the same way
 single    a colleague's request and its acceptance, idle and while a bulk of the largest size runs
@@ -54,7 +55,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     os.environ["PASSATION_BULK_IN_FLIGHT"] = str(given.in_flight)
     for name in given.only:
-        for size in given.sizes if name in {"accepted", "empty"} else [max(given.sizes)]:
+        for size in given.sizes if name in {"imposed", "accepted", "empty"} else [max(given.sizes)]:
             title = f"{name}, {size} records, {given.in_flight} in flight, {given.database}"
             runs = []
             for number in range(given.runs):
@@ -76,6 +77,15 @@ def _run(name: str, kind: str, records: int, in_flight: int) -> Figures:
             return asyncio.run(empty.measure(running, records, in_flight))
         made = caseload.make(running.database, records - 1, single=_IDLE + _BESIDE if name == "single" else 5)
         return asyncio.run(_MEASURES[name](running, made, in_flight))
+
+
+async def _imposed(running: Running, made: Caseload, _in_flight: int) -> Figures:
+    await single.one_by_one(running, made, iter(made.single), lambda: False)
+    before, began = running.cost(), time.perf_counter()
+    bulk_id, records = await _launch(running, made, impose=True)
+    await _until(lambda: _count(running, bulk_id, TransferState.ACCEPTED) == records)
+    figures = _rate("imposed", records, began) | running.cost().since(before, records)
+    return figures | running.memory() | await _checked(running)
 
 
 async def _accepted(running: Running, made: Caseload, _in_flight: int) -> Figures:
@@ -136,9 +146,11 @@ async def _killed(running: Running, made: Caseload, in_flight: int) -> Figures:
     return figures | await _checked(running)
 
 
-async def _launch(running: Running, made: Caseload) -> tuple[UUID, int]:
-    choice = BulkChoice(from_id=made.owner, to_ids=(made.new_owner,))
-    started = await running.service.bulks.start(made.coordinator, choice, purpose=Purpose.DEPARTURE)
+async def _launch(running: Running, made: Caseload, *, impose: bool = False) -> tuple[UUID, int]:
+    choice = BulkChoice(from_id=made.owner, to_ids=(made.new_owner,), impose=impose)
+    started = await running.service.bulks.start(
+        made.coordinator, choice, purpose=Purpose.DEPARTURE, reason="Left." if impose else None
+    )
     return started.id, started.records
 
 
@@ -169,6 +181,7 @@ async def _empty(running: Running, made: Caseload, in_flight: int) -> Figures:
 
 
 _MEASURES: dict[str, Callable[[Running, Caseload, int], Awaitable[Figures]]] = {
+    "imposed": _imposed,
     "accepted": _accepted,
     "empty": _empty,
     "single": _single,

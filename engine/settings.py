@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     audience: str = "passation"
     #: The `temporal` command that runs the embedded server, where it is not the one on the PATH.
     temporal_cli: Path | None = None
-    #: How many records of a bulk are being asked for at once; more is faster, but delays single ones.
+    #: How many records of a bulk are being asked for at once; more takes processor time from single ones.
     bulk_in_flight: int = Field(default=8, ge=1, le=100)
 
     @field_validator("data", "keys")

@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 
 from engine.activities import killpoints, sweep
 from engine.activities.deciding import check_text
-from engine.activities.few_at_once import few_at_once
+from engine.activities.few_at_once import UnderWay, few_at_once
 from engine.activities.killpoints import When
 from engine.audit import log
 from engine.errors import BadInput, Denied, EngineError, NotFound, Unavailable
@@ -52,10 +52,13 @@ _EACH: Final = timedelta(seconds=15)
 class BulkAnswers:
     """The activities of one answer, on one database."""
 
-    def __init__(self, database: Database, task_queue: str, *, in_flight: int) -> None:
+    def __init__(
+        self, database: Database, task_queue: str, *, in_flight: int, under_way: UnderWay | None = None
+    ) -> None:
         self._database = database
         self._task_queue = task_queue
         self._in_flight = in_flight
+        self._under_way = under_way or UnderWay()
 
     @activity.defn(name=AnswerStep.GIVE, no_thread_cancel_exception=True)
     def give(self, step: StepInput[GiveAnswer]) -> AnswerResult:
@@ -137,7 +140,8 @@ class BulkAnswers:
         tally = {"decided": 0, "denied": 0, "left": 0}
 
         async def one(bound: bulk_answers.Bound) -> None:
-            tally[await self._decide(client, given, bound.transfer_id)] += 1
+            with self._under_way.one(bound.transfer_id):
+                tally[await self._decide(client, given, bound.transfer_id)] += 1
 
         await few_at_once(found, one, self._in_flight)
         more = len(found) == PAGE

@@ -20,7 +20,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from engine.activities import bulk_decisions, bulk_steps, killpoints, sweep
-from engine.activities.few_at_once import few_at_once
+from engine.activities.few_at_once import UnderWay, few_at_once
 from engine.activities.killpoints import When
 from engine.errors import EngineError, Unavailable
 from engine.messages.bulk import (
@@ -63,10 +63,13 @@ _ANOTHER_ATTEMPT: Final = frozenset({"MOVE-3/other_request", "BULK-3/not_in_bulk
 class BulkPages:
     """The activities that ask for a bulk's records and cancel them, on one database."""
 
-    def __init__(self, database: Database, task_queue: str, *, in_flight: int) -> None:
+    def __init__(
+        self, database: Database, task_queue: str, *, in_flight: int, under_way: UnderWay | None = None
+    ) -> None:
         self._database = database
         self._task_queue = task_queue
         self._in_flight = in_flight
+        self._under_way = under_way or UnderWay()
 
     @activity.defn(name=BULK_PAGE)
     async def page(self, page: BulkPage) -> BulkPageResult:
@@ -99,10 +102,11 @@ class BulkPages:
                 return
             killpoints.reach(BULK_PAGE, When.INSIDE)
             try:
-                if isinstance(wanted, TransferRequest):
-                    await self._ask(client, wanted)
-                else:
-                    await self._step_in(client, wanted)
+                with self._under_way.one(wanted.transfer_id):
+                    if isinstance(wanted, TransferRequest):
+                        await self._ask(client, wanted)
+                    else:
+                        await self._step_in(client, wanted)
             except Exception as error:  # noqa: BLE001 - whatever stops one record stops no other
                 troubled += await self._not_asked(page.bulk_id, item, error)
             else:

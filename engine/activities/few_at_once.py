@@ -1,12 +1,42 @@
 """Many things done by one activity, a few at once: what protects single transfers (BULK-6)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
+from uuid import UUID
 
 from temporalio import activity
 
 _T = TypeVar("_T")
+
+
+class UnderWay:
+    """
+    The transfers that a bulk has under way in this process.
+
+    Their steps let others write first (BULK-6): nobody looks on while a bulk works.
+    """
+
+    def __init__(self) -> None:
+        self._ids: Counter[UUID] = Counter()
+
+    def __contains__(self, transfer_id: UUID) -> bool:
+        return transfer_id in self._ids
+
+    @contextmanager
+    def one(self, transfer_id: UUID) -> Iterator[None]:
+        """Have a transfer under way, until the end."""
+        self._ids[transfer_id] += 1
+        try:
+            yield
+        finally:
+            self._ids[transfer_id] -= 1
+            if not self._ids[transfer_id]:
+                del self._ids[transfer_id]
+
+
 _BEAT = 2.0
 
 

@@ -19,6 +19,7 @@ from engine.activities.bulk_answers import BulkAnswers
 from engine.activities.bulk_pages import BulkPages
 from engine.activities.bulk_steps import BulkSteps
 from engine.activities.destruction import Destroying
+from engine.activities.few_at_once import UnderWay
 from engine.activities.notices import Mailing, Sending
 from engine.activities.steps import Steps
 from engine.activities.sweep import Sweeping
@@ -45,10 +46,11 @@ def activities(
     notice_queue: str | None = None,
 ) -> list[Callable[..., Any]]:
     """Give every activity, bound to a database and to the keys that sign receipts."""
-    pages = BulkPages(database, task_queue, in_flight=bulk_in_flight)
-    answers = BulkAnswers(database, task_queue, in_flight=bulk_in_flight)
+    under_way = UnderWay()
+    pages = BulkPages(database, task_queue, in_flight=bulk_in_flight, under_way=under_way)
+    answers = BulkAnswers(database, task_queue, in_flight=bulk_in_flight, under_way=under_way)
     return [
-        *Steps(database, signer).all,
+        *Steps(database, signer, under_way).all,
         *BulkSteps(database).all,
         pages.page,
         pages.cancel_open,

@@ -16,6 +16,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from engine.activities import accepting, deciding, denials, killpoints, leaving, opening, stepping_in, waiting
+from engine.activities.few_at_once import UnderWay
 from engine.activities.killpoints import When
 from engine.audit import log, receipt
 from engine.audit.keys import Signer
@@ -54,8 +55,11 @@ Decision = Callable[[Session, Any, datetime], None]
 class Steps:
     """The activities of one transfer, on one database; without a signer receipts are signed by the sweep."""
 
-    def __init__(self, database: Database, signer: Signer | None = None) -> None:
+    def __init__(
+        self, database: Database, signer: Signer | None = None, under_way: UnderWay | None = None
+    ) -> None:
         self._database = database
+        self._under_way = under_way or UnderWay()
         self._signer = signer
         #: Handed over by this process, for want of a key without a signature so far.
         self._unsigned: set[UUID] = set()
@@ -167,7 +171,8 @@ class Steps:
         return racing(lambda: self._deny(step, given, told, at))
 
     def _once(self, step: Step, decide: Decision, given: StepInput[Any], at: datetime) -> StepResult:
-        with self._database.write() as session:
+        has_time = given.what.transfer_id in self._under_way
+        with self._database.write(has_time=has_time) as session:
             deciding.hold(session, given.what)
             # After the wait for the locks: instants stand in the order in which things happened.
             at = max(at, datetime.now(UTC))

@@ -28,8 +28,8 @@ class Backend(Protocol):
     def patient(self) -> "Backend":
         """Give one that waits for as long as somebody else's upgrade takes."""
 
-    def turn(self) -> AbstractContextManager[None]:
-        """Wait for the turn to write, among the writers of this process. Raises ``Unavailable``."""
+    def turn(self, *, has_time: bool) -> AbstractContextManager[None]:
+        """Wait for the turn to write; others go first where one has time. Raises ``Unavailable``."""
 
     def lock_for_upgrade(self, connection: Connection) -> None:
         """Be the only one who upgrades, until the commit."""

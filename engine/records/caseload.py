@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from engine.records import facts
-from engine.records.handover import counts_by_record
+from engine.records.handover import counted_by_record, counting
 from engine.records.tables.base import HoldingState
 from engine.records.tables.people import Member, MemberRole, Restriction
 from engine.records.tables.records import Holding, Record, RecordClient
@@ -194,7 +194,8 @@ def _counts(
 ) -> Mapping[UUID, Counter[ContentClass]]:
     """Count by record and class, from the one list of classes that the hand-over reads too."""
     holdings = _in_hands(Holding.id, organization_id, source_id)
-    return counts_by_record(session, holdings, _in_hands(Holding.record_id, organization_id, source_id), now)
+    records = _in_hands(Holding.record_id, organization_id, source_id)
+    return counted_by_record(session.execute(counting(holdings, records, now)))
 
 
 def _loads(session: Session, recipients: Sequence[UUID]) -> Mapping[UUID, Load]:

@@ -52,11 +52,11 @@ class Database:
                 yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """Open a session in one transaction; commit at the end, or nothing."""
+    def write(self, *, has_time: bool = False) -> Iterator[Session]:
+        """Open a session in one transaction: all or nothing. Whoever has time lets others go first."""
         with self._translated(writing=True):
             self._check_once()
-            with self._backend.turn(), self.engine.connect() as connection:
+            with self._backend.turn(has_time=has_time), self.engine.connect() as connection:
                 writer = connection.execution_options(**{WRITES: True})
                 with Session(writer, expire_on_commit=False) as session, session.begin():
                     yield session

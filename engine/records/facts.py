@@ -126,6 +126,22 @@ _RESTRICTIONS = (
     .join(RecordClient, RecordClient.client_id == Restriction.client_id)
     .where(RecordClient.record_id == bindparam("record_id", type_=Id), Restriction.ended_at.is_(None))
 )
+
+
+def _restrictions(chosen: Select[Any]) -> Select[Any]:
+    columns: tuple[Any, ...] = (RecordClient.record_id, Restriction.member_id, Restriction.title)
+    return (
+        select(*columns)
+        .join(Restriction, Restriction.client_id == RecordClient.client_id)
+        .where(RecordClient.record_id.in_(chosen), Restriction.ended_at.is_(None))
+    )
+
+
+_TRANSFER_IDS = bindparam("transfer_ids", type_=Id, expanding=True)
+_ASKED = aliased(Transfer)
+_RECORDS_ASKED = _records(_ASKED.to_id.expression, _ASKED).where(_ASKED.id.in_(_TRANSFER_IDS))
+_RESTRICTIONS_ASKED = _restrictions(select(Transfer.record_id).where(Transfer.id.in_(_TRANSFER_IDS)))
+_ASKINGS = select(Asking).where(Asking.transfer_id.in_(_TRANSFER_IDS)).order_by(Asking.version)
 _TRANSFERS = (
     select(
         Transfer,
@@ -137,6 +153,7 @@ _TRANSFERS = (
     .outerjoin(FreeText, FreeText.id == Transfer.basis_id)
     .execution_options(populate_existing=True)
 )
+_SEVERAL_TRANSFERS = _TRANSFERS.where(Transfer.id.in_(_TRANSFER_IDS))
 _TRANSFER = _TRANSFERS.where(Transfer.id == bindparam("transfer_id", type_=Id))
 
 
@@ -220,28 +237,22 @@ def record(session: Session, record_id: UUID, actor_id: UUID) -> RecordFacts | N
 def records(session: Session, chosen: Select[Any], actor_id: UUID) -> dict[UUID, RecordFacts]:
     """Read the selected records as one actor stands to each, in two statements."""
     given = {"actor_id": actor_id, "the_instant": datetime.now(UTC)}
-    restrictions = _restrictions(session, chosen)
+    restrictions = _gathered(session.execute(_restrictions(chosen)))
     rows = session.execute(_records(_ACTOR).where(Record.id.in_(chosen)), given).all()
     return {row.id: _record_facts(row, actor_id, restrictions[row.id]) for row in rows}
 
 
 def records_asked(session: Session, transfer_ids: Iterable[UUID]) -> dict[UUID, RecordFacts]:
     """Read the records of transfers, as whoever is asked stands to each, by transfer, in two statements."""
-    asked, ids = aliased(Transfer), list(transfer_ids)
-    query = _records(asked.to_id.expression, asked).where(asked.id.in_(ids))
-    restrictions = _restrictions(session, select(Transfer.record_id).where(Transfer.id.in_(ids)))
-    rows = session.execute(query, {"the_instant": datetime.now(UTC)}).all()
+    given = {"transfer_ids": list(transfer_ids)}
+    restrictions = _gathered(session.execute(_RESTRICTIONS_ASKED, given))
+    rows = session.execute(_RECORDS_ASKED, given | {"the_instant": datetime.now(UTC)}).all()
     return {row.for_transfer: _record_facts(row, row.for_member, restrictions[row.id]) for row in rows}
 
 
-def _restrictions(session: Session, chosen: Select[Any]) -> defaultdict[UUID, list[Any]]:
+def _gathered(rows: Iterable[Any]) -> defaultdict[UUID, list[Any]]:
     found: defaultdict[UUID, list[Any]] = defaultdict(list)
-    query = (
-        select(RecordClient.record_id, Restriction.member_id, Restriction.title)
-        .join(Restriction, Restriction.client_id == RecordClient.client_id)
-        .where(RecordClient.record_id.in_(chosen), Restriction.ended_at.is_(None))
-    )
-    for row in session.execute(query):
+    for row in rows:
         found[row.record_id].append(row)
     return found
 
@@ -341,10 +352,9 @@ def transfer_with_row(session: Session, transfer_id: UUID) -> tuple[Transfer, Tr
 
 def transfers(session: Session, transfer_ids: Iterable[UUID]) -> dict[UUID, ReadTransfer]:
     """Read transfers' rows afresh, whole and as the rules see them, in two statements."""
-    ids = list(transfer_ids)
+    given = {"transfer_ids": list(transfer_ids)}
     before: defaultdict[UUID, list[Asking]] = defaultdict(list)
-    query = select(Asking).where(Asking.transfer_id.in_(ids)).order_by(Asking.version)
-    for asking in session.scalars(query):
+    for asking in session.scalars(_ASKINGS, given):
         before[asking.transfer_id].append(asking)
     return {
         row.id: ReadTransfer(
@@ -352,7 +362,7 @@ def transfers(session: Session, transfer_ids: Iterable[UUID]) -> dict[UUID, Read
             _facts_of(row, before[row.id], owner_active=owner_active, basis_for_anybody=bool(for_anybody)),
             before[row.id],
         )
-        for row, owner_active, for_anybody, _ in session.execute(_TRANSFERS.where(Transfer.id.in_(ids)))
+        for row, owner_active, for_anybody, _ in session.execute(_SEVERAL_TRANSFERS, given)
     }
 
 

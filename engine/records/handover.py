@@ -1,7 +1,7 @@
 """The hand-over: one transaction of set-based statements, the same number for ten items or ten thousand."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,7 +35,7 @@ from engine.records.seals import Sealed
 from engine.records.tables.base import AppointmentState, HoldingState, StuckCause, table_of
 from engine.records.tables.destruction import Rejoined
 from engine.records.tables.items import Appointment, Content, Document, Item, Note, Profile, RawDatum
-from engine.records.tables.records import Holding, Share
+from engine.records.tables.records import Holding, Record, Share
 from engine.records.tables.transfers import ManifestLine
 from engine.records.types import Flag, Id, Instant, Word
 from engine.rules.content import ContentClass, Outcome, Plan
@@ -249,6 +249,15 @@ _COUNTS = (
 )
 
 
+_PLACES = (ManifestLine.transfer_id, ManifestLine.item_class, ManifestLine.outcome)
+_COUNTS_OF_SEVERAL = (
+    select(*_PLACES, func.count())
+    .where(ManifestLine.transfer_id.in_(bindparam("the_transfers", type_=Id(), expanding=True)))
+    .group_by(*_PLACES)
+    .order_by(*_PLACES)
+)
+
+
 def preview(session: Session, record_id: UUID, plan: Plan, now: datetime) -> list[ClassCount]:
     """
     Count what a hand-over would do now, class by class; every class is named, those without items too.
@@ -268,10 +277,10 @@ def planned(counted: Mapping[ContentClass, int], plan: Plan) -> list[ClassCount]
     ]
 
 
-def counts_by_record(
-    session: Session, holdings: Select[Any], records: Select[Any], now: datetime
-) -> Mapping[UUID, Counter[ContentClass]]:
-    """Count the items of several records by class, from the one list of classes, in one statement."""
+def counting(
+    holdings: Select[Any], records: Select[Any], now: datetime | BindParameter[datetime]
+) -> Select[Any]:
+    """Select how many items of each class some records have, from the one list of classes."""
     item = items(now, holdings, records).subquery("item")
     counted: Select[Any] = select(
         item.c.holding_id, item.c.record_id, item.c.item_class, func.count().label("count")
@@ -279,9 +288,29 @@ def counts_by_record(
     place = counted.subquery("place")
     record_id = func.coalesce(place.c.record_id, Holding.record_id, type_=Id())
     columns: tuple[Any, ...] = (record_id, place.c.item_class, place.c.count)
-    query = select(*columns).select_from(place).outerjoin(Holding, Holding.id == place.c.holding_id)
+    return select(*columns).select_from(place).outerjoin(Holding, Holding.id == place.c.holding_id)
+
+
+_RECORDS = bindparam("the_records", type_=Id(), expanding=True)
+_COUNTING = counting(
+    select(Holding.id).where(Holding.record_id.in_(_RECORDS), Holding.state == HoldingState.LIVE),
+    select(Record.id).where(Record.id.in_(_RECORDS)),
+    _AT,
+)
+
+
+def counts_of_records(
+    session: Session, record_ids: Collection[UUID], now: datetime
+) -> Mapping[UUID, Counter[ContentClass]]:
+    """Count the items in use of several records by class, in one statement."""
+    given = {"the_records": list(record_ids), "the_instant": now}
+    return counted_by_record(session.execute(_COUNTING, given))
+
+
+def counted_by_record(rows: Iterable[Any]) -> Mapping[UUID, Counter[ContentClass]]:
+    """Gather what `counting` found."""
     found: defaultdict[UUID, Counter[ContentClass]] = defaultdict(Counter)
-    for of_record, item_class, count in session.execute(query):
+    for of_record, item_class, count in rows:
         found[of_record][item_class] += count
     return found
 
@@ -355,11 +384,9 @@ def rejoined_counts(session: Session, transfer_id: UUID) -> dict[ContentClass, i
 
 def manifests_counts(session: Session, transfer_ids: Collection[UUID]) -> Mapping[UUID, list[ClassCount]]:
     """Count what several hand-overs did, by class and outcome, in one statement."""
-    line = ManifestLine
-    columns = (line.transfer_id, line.item_class, line.outcome)
-    query = select(*columns, func.count()).where(line.transfer_id.in_(transfer_ids))
     found: defaultdict[UUID, list[ClassCount]] = defaultdict(list)
-    for transfer_id, item_class, way, count in session.execute(query.group_by(*columns).order_by(*columns)):
+    rows = session.execute(_COUNTS_OF_SEVERAL, {"the_transfers": list(transfer_ids)})
+    for transfer_id, item_class, way, count in rows:
         found[transfer_id].append(ClassCount(item_class=item_class, outcome=way, count=count))
     return found
 

@@ -84,7 +84,7 @@ class PostgreSQL:
         """Give itself: the lock of an upgrade has a patience of its own."""
         return self
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self, *, has_time: bool) -> AbstractContextManager[None]:  # noqa: ARG002
         """The server lets each wait for what it needs, and for nothing else."""
         return nullcontext()
 

@@ -56,9 +56,9 @@ class SQLite:
         """Give one that waits for as long as somebody else's upgrade takes."""
         return SQLite(self.file, _UPGRADE_SECONDS)
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self, *, has_time: bool) -> AbstractContextManager[None]:
         """One at a time, first come, first served; other processes wait for the lock of the file."""
-        return self._turns.one()
+        return self._turns.one(has_time=has_time)
 
     def lock_for_upgrade(self, connection: Connection) -> None:
         """The writer's lock does it."""

@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 from engine.errors import NotFound
 from engine.records import facts, transfers
 from engine.records.facts import ReadTransfer
-from engine.records.handover import ClassCount, counts_by_record, manifests_counts, planned
+from engine.records.handover import ClassCount, counts_of_records, manifests_counts, planned
 from engine.records.reading import class_lines, names_of
-from engine.records.tables.base import HoldingState
-from engine.records.tables.records import Holding, Record
+from engine.records.tables.records import Record
 from engine.records.tables.transfers import FreeText, Transfer
 from engine.rules import transfers as rules
 from engine.rules.content import Outcome, plan
@@ -146,8 +145,7 @@ def _counts(
     if not under_way:
         return found
     chosen = {row.record_id for row in under_way}
-    live = select(Holding.id).where(Holding.record_id.in_(chosen), Holding.state == HoldingState.LIVE)
-    counted = counts_by_record(session, live, select(Record.id).where(Record.id.in_(chosen)), now)
+    counted = counts_of_records(session, chosen, now)
     members = facts.members(session, {row.to_id for row in under_way})
     policy = facts.policy(session, organization_id)
     for row in under_way:

@@ -143,6 +143,9 @@ class EmbeddedServer:
             if self.ports.ui is None
             else ["--ui-disable-news-fetch", f"--ui-port={self.ports.ui}"]
         )
+        # Of several partitions, those that still have tasks are asked slowly once the others have none left.
+        # What older versions wrote to the others is still read: only the number for writing is lowered.
+        one_partition = ["--dynamic-config-value=matching.numTaskqueueWritePartitions=1"]
         skipping = ["--dynamic-config-value=frontend.WorkflowTimeSkippingEnabled=true"]
         return [
             *(
@@ -158,6 +161,7 @@ class EmbeddedServer:
             *(f"--sqlite-pragma={pragma}" for pragma in _PRAGMAS),
             *search_attributes.dev_server_arguments(),
             *("--log-level=error", "--log-format=json"),
+            *one_partition,
             *(skipping if self._time_skipping else ()),
         ]
 

@@ -56,10 +56,10 @@ class UndoingDatabase(Database):
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, has_time: bool = False) -> Iterator[Session]:
         """Write in a savepoint, kept or taken back as the transaction would be."""
         if self._connection is None:
-            with super().write() as session:
+            with super().write(has_time=has_time) as session:
                 yield session
             return
         writer = Session(self._connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
