@@ -14,6 +14,7 @@ from engine.desk.base import patiently
 from engine.desk.bulk_preview import bulk_choice
 from engine.desk.desk import Desk
 from engine.errors import BadInput, Denied, NotFound
+from engine.exports import caseload
 from engine.messages.bulk import (
     BULK_WORKFLOW,
     LAUNCH,
@@ -46,6 +47,8 @@ class BulkService:
 
     #: Makes a choice of what was typed, and of the files that came with it.
     choose = staticmethod(bulk_choice)
+    #: Writes a report as a spreadsheet reads it.
+    as_csv = staticmethod(caseload.as_csv)
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -58,9 +59,12 @@ class Mailing:
 class Sending:
     """The activity of the ``NoticeSender`` workflow, on one database."""
 
-    def __init__(self, database: Database, mailing: Mailing) -> None:
+    def __init__(
+        self, database: Database, mailing: Mailing, *, clock: Callable[[], datetime] | None = None
+    ) -> None:
         self._database = database
         self._mailing = mailing
+        self._now = clock or partial(datetime.now, UTC)
 
     @activity.defn(name=SEND)
     async def send(self) -> Sent:
@@ -83,7 +87,7 @@ class Sending:
         try:
             await asyncio.to_thread(self._write, deliveries.release)
             while True:
-                now = datetime.now(UTC)
+                now = self._now()
                 in_hand = await asyncio.to_thread(self._take, now)
                 turned, pause = await self._deliver(in_hand, now + deliveries.CLAIM)
                 done = done.plus(turned)
@@ -132,9 +136,8 @@ class Sending:
             if written or waiting:
                 await self._settle(lambda session: self._put_back(session, written, waiting))
 
-    @staticmethod
-    def _put_back(session: Session, written: Sequence[UUID], waiting: Sequence[UUID]) -> None:
-        deliveries.sent(session, written, datetime.now(UTC))
+    def _put_back(self, session: Session, written: Sequence[UUID], waiting: Sequence[UUID]) -> None:
+        deliveries.sent(session, written, self._now())
         deliveries.untouched(session, waiting)
 
     async def _one(self, delivery_id: UUID, until: datetime, written: list[UUID]) -> tuple[Sent, bool]:
@@ -162,7 +165,7 @@ class Sending:
         if self._mailing.post.takes_once:
             written.append(delivery_id)
         else:
-            now = datetime.now(UTC)
+            now = self._now()
             await self._settle(lambda session: deliveries.sent(session, [delivery_id], now))
         killpoints.reach(STEP, When.AFTER)
         return Sent(sent=1), False
@@ -172,7 +175,7 @@ class Sending:
         with self._database.read() as session:
             if not deliveries.is_claimed(session, delivery_id, until):
                 return None
-            return write_letter(session, delivery_id, datetime.now(UTC), address=self._mailing.address)
+            return write_letter(session, delivery_id, self._now(), address=self._mailing.address)
 
     async def _give_up(self, delivery_id: UUID, word: DeliveryTrouble, code: int | None) -> Sent:
         logger.warning(
@@ -185,7 +188,7 @@ class Sending:
         logger.warning(
             "notices.put_off", extra={"delivery_id": str(delivery_id), "trouble": word, "smtp_code": code}
         )
-        now = datetime.now(UTC)
+        now = self._now()
         await self._settle(lambda session: deliveries.later(session, delivery_id, now, word, code))
         return Sent(later=1)
 

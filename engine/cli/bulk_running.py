@@ -227,7 +227,7 @@ def report(call: Call, bulk: BulkId, actor: As, *, as_csv: AsCsv = False, follow
         _follow(call, actor_id, call.desk.bulk(actor_id, bulk_id))
     found = call.desk.bulk_report(actor_id, bulk_id)
     if as_csv and not call.as_json:
-        write(pages.as_csv(found).rstrip("\n"))
+        write(call.service.bulks.as_csv(found).rstrip("\n"))
         return
     call.answer(found, lambda page: pages.report(page, found))
 
@@ -297,12 +297,13 @@ def _answer(
 def _follow(call: Call, actor_id: UUID, found: "BulkView") -> "BulkView":
     """Look until it has ended; leaving with Ctrl-C changes nothing (BULK-4)."""
     from engine.cli import bulk_running_page as pages
+    from engine.states.bulk import UNSETTLED
 
     plain = not call.as_json and not sys.stderr.isatty()
     told = ""
     with call.progress("caseload/settled") as advance:
         while True:
-            open_ones = sum(found.counts.get(name, 0) for name in pages.UNSETTLED)
+            open_ones = sum(found.counts.get(name, 0) for name in UNSETTLED)
             advance(found.records - open_ones, found.records)
             counted = pages.counted(call.words, found.counts)
             if plain and told != counted:

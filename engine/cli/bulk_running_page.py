@@ -1,45 +1,15 @@
 """How the transfer of a caseload looks once it is launched: counts first, then record by record."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from engine.catalogue import sentence
 from engine.cli.output import Page, harmless
 from engine.errors import of_key
-from engine.states.bulk import Answer
+from engine.states.bulk import STANDS, Answer
 from engine.views import AnswerView, BulkItemView, BulkPreviewView, BulkReportView, BulkView
 
-#: Where an item may stand, in the order in which it gets there.
-STANDS: Final = (
-    "waiting",
-    "troubled",
-    "requested",
-    "pending_acceptance",
-    "coordinator_override",
-    "accepted",
-    "refused",
-    "cancelled",
-    "expired",
-    "blocked",
-)
-#: Where it is not settled.
-UNSETTLED: Final = STANDS[:5]
 _ANSWERED: Final = {Answer.ACCEPT: "done/bulk_accept", Answer.REFUSE: "done/bulk_refuse"}
-_COLUMNS: Final = (
-    "record_number",
-    "record_id",
-    "confidential",
-    "to",
-    "stands",
-    "rule",
-    "error",
-    "attempt",
-    "transfer_id",
-    "respond_by",
-    "decided_at",
-)
 
 
 def confirm(page: Page, preview: BulkPreviewView) -> None:
@@ -136,28 +106,6 @@ def answer(page: Page, found: AnswerView) -> None:
         items(page, found.denied)
 
 
-def as_csv(found: BulkReportView) -> str:
-    """Write every record on a line, then those that do not move; for a spreadsheet."""
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(_COLUMNS)
-    for item in found.items:
-        values = item.model_dump(mode="json")
-        table.writerow([_cell(values[name]) for name in _COLUMNS])
-    for left in found.left:
-        line = {"record_number": left.record_number, "record_id": str(left.record_id), "stands": left.why}
-        table.writerow([_cell(line.get(name)) for name in _COLUMNS])
-    return written.getvalue()
-
-
 def counted(words: Callable[[str], str], counts: Mapping[str, int]) -> str:
     """Say how many stand where."""
     return ", ".join(f"{words(f'stands/{name}')}: {counts[name]}" for name in STANDS if counts.get(name))
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = "" if value is None else str(value)
-    # What a spreadsheet would take for a formula is a text (CSV injection).
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

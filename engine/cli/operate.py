@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
@@ -51,10 +52,11 @@ def dev(call: Call, ui: Ui = True, smtp: Smtp = None, web: Web = True) -> None:
 
     def ready(stack: "DevStack") -> None:
         server = stack.server
-        told = {
+        told: dict[str, Any] = {
             "address": server.address,
             "ui_url": server.ui_url,
             "web_url": stack.web_url,
+            "personas": _personas(call, stack.web_url),
             "data": call.settings.data,
         }
 
@@ -67,10 +69,22 @@ def dev(call: Call, ui: Ui = True, smtp: Smtp = None, web: Web = True) -> None:
                 "data": str(call.settings.data),
             }
             page.facts({page.words(f"done/{name}"): value for name, value in facts.items() if value})
+            page.facts({page.words(f"role/{role}"): url for role, url in told["personas"].items()})
 
         call.answer(told, show)
 
     raise typer.Exit(run_dev(call.settings, call.prepare, ready, ui=ui, web=web))
+
+
+def _personas(call: Call, url: str | None) -> dict[str, str]:
+    """Give a link for somebody of each role, which the issuer of the data folder lets anybody be."""
+    if url is None or call.settings.issuer is not None:
+        return {}
+    found: dict[str, str] = {}
+    for persona in call.desk.personas():
+        for role in persona.roles:
+            found.setdefault(role.value, f"{url}/sign-in/start?as={quote(persona.email)}")
+    return found
 
 
 def demo(call: Call, records: Records = None, keep: Keep = False, from_fhir: FromFhir = None) -> None:

@@ -30,7 +30,23 @@ from engine.settings import Settings
 logger = logging.getLogger(__name__)
 
 #: Each area of pages; a module of ``pages`` with a ``router``.
-AREAS: Final = ("home", "signing", "records", "transfers", "answers", "preferences")
+AREAS: Final = (
+    "home",
+    "signing",
+    "records",
+    "transfers",
+    "answers",
+    "preferences",
+    "coordination",
+    "caseload",
+    "caseloads",
+    "stepping_in",
+    "calls",
+    "members",
+    "policies",
+    "quarantine",
+    "organization",
+)
 #: What somebody may send at most: a form, or a list of records as a file.
 _LONGEST_BODY: Final = 2_000_000
 _POLICY: Final = (

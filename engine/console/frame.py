@@ -13,6 +13,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
@@ -241,6 +242,7 @@ def page(request: Request, template: str, /, status: int = 200, **values: object
             said=said,
             label=partial(_label, language),
             day=partial(words.day, language),
+            written_day=lambda found: words.day(language, date.fromisoformat(found)),
             instant=lambda found: words.instant(language, found, visitor.time_zone if visitor else "UTC"),
             local_day=lambda found: words.local_day(language, found, visitor.time_zone if visitor else "UTC"),
             once=lambda: secrets.token_urlsafe(16),

@@ -43,6 +43,26 @@ SECTIONS: Final = (
             Entry("/transfers", N_("Ongoing transfers"), "arrows"),
         ),
     ),
+    Section(
+        Role.COORDINATOR,
+        N_("Coordination"),
+        (
+            Entry("/coordination", N_("Record management"), "people"),
+            Entry("/oversight", N_("All ongoing transfers"), "arrows"),
+            Entry("/bulk", N_("Transfers of caseloads"), "folder"),
+            Entry("/calls", N_("Clients to call"), "phone"),
+        ),
+    ),
+    Section(
+        Role.ADMINISTRATOR,
+        N_("Administration"),
+        (
+            Entry("/management/members", N_("User management"), "people"),
+            Entry("/management/policies", N_("Policies"), "gear"),
+            Entry("/management/quarantine", N_("Quarantine"), "lock"),
+            Entry("/management/organization", N_("Organization"), "home"),
+        ),
+    ),
 )
 
 

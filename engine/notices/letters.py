@@ -202,6 +202,7 @@ def _letter(  # noqa: PLR0913 - what a message consists of
         "told": told,
         "more": label("mail_word/more", language, count=more) if more else None,
         "organization": organization.name,
+        "open": label("mail_word/open", language),
         "footer": label(footer, language, organization=organization.name),
     }
     return Letter(

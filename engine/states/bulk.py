@@ -28,6 +28,21 @@ class BulkState(StrEnum):
 
 OPEN_BULKS: Final = frozenset({BulkState.RUNNING, BulkState.PAUSED})
 BULK_INITIAL: Final = BulkState.RUNNING
+#: Where an item may stand, in the order in which it gets there.
+STANDS: Final = (
+    "waiting",
+    "troubled",
+    "requested",
+    "pending_acceptance",
+    "coordinator_override",
+    "accepted",
+    "refused",
+    "cancelled",
+    "expired",
+    "blocked",
+)
+#: Where it is not settled.
+UNSETTLED: Final = STANDS[:5]
 
 
 class BulkTrigger(StrEnum):

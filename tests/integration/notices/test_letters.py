@@ -14,6 +14,7 @@ from engine.notices.envelope import envelope
 from engine.notices.letters import Letter, Undeliverable, write_letter
 from engine.records.tables.base import DeliveryTrouble, TextKind
 from engine.states.choices import Role
+from tests import build
 from tests.integration.handover.clinic import UPCOMING, Clinic
 from tests.integration.notices.caseload import asked_one_by_one
 
@@ -144,6 +145,47 @@ class TestToClients:
 
         there = UPCOMING.astimezone(ZoneInfo(zone))
         assert f"{there.day} mars 2040 à {clock}" in letter.text
+
+    @pytest.mark.parametrize(
+        ("zone", "instant", "clock"),
+        [
+            ("America/Toronto", "2040-03-11T06:30:00+00:00", "1 h 30"),
+            ("America/Toronto", "2040-03-11T07:30:00+00:00", "3 h 30"),
+            ("America/Toronto", "2040-11-04T05:30:00+00:00", "1 h 30"),
+            ("America/Toronto", "2040-11-04T06:30:00+00:00", "1 h 30"),
+            ("America/Toronto", "2040-11-04T18:00:00+00:00", "13 h 00"),
+            ("America/Vancouver", "2040-03-11T09:30:00+00:00", "1 h 30"),
+            ("America/Vancouver", "2040-03-11T10:30:00+00:00", "3 h 30"),
+            ("America/Vancouver", "2040-11-04T08:30:00+00:00", "1 h 30"),
+            ("America/Vancouver", "2040-11-04T21:00:00+00:00", "13 h 00"),
+            ("Europe/Paris", "2040-03-25T00:30:00+00:00", "1 h 30"),
+            ("Europe/Paris", "2040-03-25T01:30:00+00:00", "3 h 30"),
+            ("Europe/Paris", "2040-10-28T00:30:00+00:00", "2 h 30"),
+            ("Europe/Paris", "2040-10-28T12:00:00+00:00", "13 h 00"),
+        ],
+    )
+    def test_on_the_days_on_which_clocks_change(
+        self, clinic: Clinic, zone: str, instant: str, clock: str
+    ) -> None:
+        """The client reads the clock on the wall; the calendar has the instant, and an hour is an hour."""
+        clinic.change("UPDATE organizations SET time_zone = :zone", zone=zone)
+        clinic.change("UPDATE clients SET language = 'fr'")
+        starts_at = datetime.fromisoformat(instant)
+        world = clinic.world
+        with clinic.database.write() as session:
+            build.appointment(session, world.record, world.owner, client_id=world.client, starts_at=starts_at)
+        clinic.accept(clinic.ask())
+        letter = next(found for found in letters(clinic) if found.cancelled is not None)
+        mail = envelope(letter, SENDER)
+        part = next(part for part in mail.walk() if part.get_content_type() == "text/calendar")
+        event = vobject.readOne(part.get_content()).vevent
+
+        assert f"{starts_at.astimezone(ZoneInfo(zone)).day} " in letter.text
+        assert f" à {clock} " in letter.text
+        assert (event.dtstart.value, event.dtend.value - event.dtstart.value) == (
+            starts_at,
+            timedelta(hours=1),
+        )
 
     def test_calendar_takes_the_appointment_out(self, clinic: Clinic) -> None:
         """Read by another library than the one that wrote it (RFC 5546)."""

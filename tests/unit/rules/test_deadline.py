@@ -46,6 +46,10 @@ def test_st_3_a_shorter_time_is_taken_as_it_is(asked_at: datetime, within: int, 
             "2026-06-03T03:59:59+00:00",
         ),  # still June 1 there
         ("America/Vancouver", "2026-06-02T02:00:00+00:00", 14, "2026-06-16T06:59:59+00:00"),
+        ("America/Vancouver", "2026-03-01T18:00:00+00:00", 7, "2026-03-09T06:59:59+00:00"),  # the 8th: change
+        ("America/Vancouver", "2026-10-25T18:00:00+00:00", 7, "2026-11-02T07:59:59+00:00"),  # the 1st: change
+        ("America/Toronto", "2026-03-01T18:00:00+00:00", 7, "2026-03-09T03:59:59+00:00"),  # the 8th: change
+        ("America/Toronto", "2026-10-25T18:00:00+00:00", 7, "2026-11-02T04:59:59+00:00"),  # the 1st: change
         ("Europe/Paris", "2026-03-28T23:30:00+00:00", 1, "2026-03-30T21:59:59+00:00"),  # the 29th there
         ("Europe/Paris", "2026-10-24T12:00:00+00:00", 1, "2026-10-25T22:59:59+00:00"),
         ("America/Nuuk", "2026-10-23T12:00:00+00:00", 1, "2026-10-25T01:59:59+00:00"),  # 23:59:59 comes twice
