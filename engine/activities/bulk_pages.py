@@ -55,7 +55,7 @@ _T = TypeVar("_T")
 
 PAGE: Final = 100
 #: How long a record may take to be asked for before the next one has its turn; it is asked for again later.
-_EACH: Final = timedelta(seconds=15)
+_EACH: Final = timedelta(seconds=5)
 #: Denials of an attempt that came too late, or in the name of somebody who no longer leads.
 _ANOTHER_ATTEMPT: Final = frozenset({"MOVE-3/other_request", "BULK-3/not_in_bulk", *NOT_FROM.values()})
 
@@ -123,6 +123,7 @@ class BulkPages:
             more=len(found) == PAGE and not stopped,
             asked=asked,
             troubled=troubled,
+            counts=await self._read(lambda session: bulks.counts(session, page.bulk_id)),
         )
 
     async def _ask(self, client: Client, request: TransferRequest) -> None:

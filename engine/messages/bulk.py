@@ -133,6 +133,8 @@ class BulkPageResult(Message):
     more: bool
     asked: int = 0
     troubled: int = 0
+    #: Where the bulk's records stand by then.
+    counts: dict[str, int] = Field(default_factory=dict)
 
 
 def bulk_workflow_id(bulk_id: UUID) -> str:

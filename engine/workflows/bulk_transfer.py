@@ -41,6 +41,11 @@ _LEFT = workflow.HandlerUnfinishedPolicy.ABANDON
 #: How long between two looks at the rows, when nothing is to be asked for.
 _SOONEST, _LATEST = timedelta(seconds=10), timedelta(minutes=15)
 _STUCK_FIRST, _STUCK_MOST = timedelta(seconds=10), timedelta(hours=1)
+#: What operators read beside an update in the Web UI.
+_TAKES = (
+    'Input: {"bulk_id": "this bulk", "command_id": "a new UUID", "actor_id": "the id of a coordinator"}; '
+    "the log names that coordinator."
+)
 
 
 @workflow.defn(name=BULK_WORKFLOW)
@@ -100,6 +105,9 @@ class BulkTransfer:
             )
             page = BulkPage(bulk_id=self._launch.bulk_id, after=done.after)
             asked, more = asked + done.asked, done.more
+            if self._row is not None:
+                self._row = self._row.model_copy(update={"counts": done.counts})
+                self._describe()
             # A pass of thousands is cut here, between two pages; the next run passes over what is asked for.
             if workflow.info().is_continue_as_new_suggested():
                 break
@@ -172,7 +180,7 @@ class BulkTransfer:
         row = self._row
         lines = []
         if row is not None and row.state is not None:
-            lines.append(f"**{row.state.value}** · {row.records} records")
+            lines.append(f"**{row.state.value}** · {row.records} records · led by `{row.led_by_id}`")
             if row.paused_rule is not None:
                 lines.append(f"paused by the engine: {row.paused_rule}; any coordinator may resume")
             lines += [f"- {name}: {count}" for name, count in sorted(row.counts.items())]
@@ -180,7 +188,7 @@ class BulkTransfer:
             lines.append(f"last denial: {row.denied}")
         if self._stuck_on is not None:
             lines.append(f"**stuck** on `{self._stuck_on.value}`: see the worker's log")
-        workflow.set_current_details("\n".join(lines))
+        workflow.set_current_details("\n\n".join(lines))
 
     @workflow.update(
         name=LAUNCH,
@@ -193,23 +201,31 @@ class BulkTransfer:
         assert self._launched is not None  # noqa: S101 - waited for above
         return _allowed(self._launched, same_request=_said(self._launch) == _said(launch))
 
-    @workflow.update(name="pause", description="Start nothing more for now.", unfinished_policy=_LEFT)
+    @workflow.update(
+        name="pause", description=f"Start nothing more for now. {_TAKES}", unfinished_policy=_LEFT
+    )
     async def pause(self, command: BulkCommand) -> BulkResult:
         """Pause."""
         return await self._decide(BulkStep.PAUSE, command)
 
-    @workflow.update(name="resume", description="Go on, led by whoever resumes.", unfinished_policy=_LEFT)
+    @workflow.update(
+        name="resume", description=f"Go on, led by whoever resumes. {_TAKES}", unfinished_policy=_LEFT
+    )
     async def resume(self, command: BulkCommand) -> BulkResult:
         """Resume, and take it over."""
         return await self._decide(BulkStep.RESUME, command)
 
-    @workflow.update(name="stop", description="Start nothing more for good.", unfinished_policy=_LEFT)
+    @workflow.update(
+        name="stop", description=f"Start nothing more for good. {_TAKES}", unfinished_policy=_LEFT
+    )
     async def stop(self, command: BulkStop) -> BulkResult:
         """Stop."""
         return await self._decide(BulkStep.STOP, command)
 
     @workflow.update(
-        name="retry", description="Ask again for what failed or was blocked.", unfinished_policy=_LEFT
+        name="retry",
+        description=f"Ask again for what failed or was blocked. {_TAKES}",
+        unfinished_policy=_LEFT,
     )
     async def retry(self, command: BulkCommand) -> BulkResult:
         """Retry."""

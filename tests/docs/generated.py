@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args, get_origin
 from uuid import uuid4
 
 from pydantic import BaseModel
@@ -28,6 +28,7 @@ from engine.errors import (
     Unidentified,
     of_key,
 )
+from engine.messages import bulk, bulk_answer
 from engine.messages import transfer as messages
 from engine.records.tables.base import StuckCause
 from engine.rules import content
@@ -64,6 +65,15 @@ MESSAGES: Final[Mapping[str, type[BaseModel]]] = {
     "impose": messages.Impose,
     "extend": messages.Extend,
     "the answer": messages.StepResult,
+}
+#: The same of the workflows of a caseload.
+BULK_MESSAGES: Final[Mapping[str, type[BaseModel]]] = {
+    bulk.LAUNCH: bulk.BulkLaunch,
+    "pause, resume, retry": bulk.BulkCommand,
+    "stop": bulk.BulkStop,
+    "the answer of a bulk": bulk.BulkResult,
+    bulk_answer.ANSWER: bulk_answer.GiveAnswer,
+    "the answer of an answer": bulk_answer.AnswerResult,
 }
 #: What a page says that is written whole by a module of the product, which has a function `page`.
 _WHOLE: Final = re.compile(r"<!-- (?:Generated|Written) by `python -m ([\w.]+) docs/")
@@ -320,19 +330,34 @@ def _places(files: list[Path], folder: str) -> str:
 
 
 def messages_part() -> str:
-    """The fields of every message."""
+    """The fields of every message of a transfer."""
+    return _messages(MESSAGES)
+
+
+def bulk_messages_part() -> str:
+    """The fields of every message of a bulk, and of a recipient's answer to one."""
+    return _messages(BULK_MESSAGES)
+
+
+def _messages(models: Mapping[str, type[BaseModel]]) -> str:
     sections = []
-    for name, model in MESSAGES.items():
+    for name, model in models.items():
         lines = [
             [f"`{field}`", f"`{_type(info.annotation)}`", "yes" if info.is_required() else ""]
             for field, info in model.model_fields.items()
         ]
-        title = name if name == "the answer" else f"`{name}`"
+        title = name if name.startswith("the answer") else ", ".join(f"`{one}`" for one in name.split(", "))
         sections.append(f"### {title}: {model.__name__}\n\n{table(['field', 'type', 'required'], lines)}")
     return "\n".join(sections)
 
 
 def _type(annotation: Any) -> str:  # noqa: ANN401 - what an annotation is
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in {tuple, dict}:
+        # The last argument of a tuple of any length is an ellipsis.
+        return (
+            f"{'list' if origin is tuple else 'object'} of {_type(inner[0] if origin is tuple else inner[1])}"
+        )
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     words = [word.rpartition(".")[2] for word in text.split(" | ")]
     return " or ".join("null" if word == "None" else word for word in words)
@@ -351,6 +376,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "vocabularies": vocabularies_part,
     "citations": citations_part,
     "messages": messages_part,
+    "bulk-messages": bulk_messages_part,
 }
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from engine.activities.bulk_steps import BulkSteps
 from engine.audit.keys import Signer
 from engine.desk.desk import Desk
-from engine.errors import EngineError
+from engine.errors import EngineError, of_key
+from engine.messages.bulk import BulkLaunch
+from engine.messages.transfer import StepInput
 from engine.records import services
 from engine.records.database import Database
 from engine.records.enriching import Overlay
@@ -20,7 +23,14 @@ from engine.records.importing import Parcel
 from engine.records.tables.people import Member
 from engine.rules.content import ContentClass
 from engine.states.choices import NoticePace, Options, Purpose, RestorationCause, Role, ShareLevel
-from engine.views import BulkLineView, HeldAppointmentView, HoldView, RecordView, TransferView
+from engine.views import (
+    BulkItemView,
+    BulkLineView,
+    HeldAppointmentView,
+    HoldView,
+    RecordView,
+    TransferView,
+)
 from tests.permissions.cast import PENDING, STATES, Cast, Target
 from tests.permissions.nearby import Nearby
 
@@ -167,6 +177,28 @@ def _line_of_bulk(lines: list[BulkLineView], target: Target) -> BulkLineView:
 def _number_in_bulk(lines: list[BulkLineView], target: Target) -> None:
     if _line_of_bulk(lines, target).record_number is None:
         raise Hidden
+
+
+def _start_bulk(doors: Doors, actor: UUID, target: Target) -> list[BulkItemView]:
+    """Launch as the worker's step does, and give the records of the bulk."""
+    launch = BulkLaunch(
+        bulk_id=uuid4(),
+        organization_id=doors.desk.facts_of(actor).organization_id,
+        actor_id=actor,
+        from_id=target.owner,
+        to_ids=(doors.cast.candidate,),
+        purpose=Purpose.DEPARTURE,
+    )
+    step = StepInput(what=launch, at=datetime.now(UTC))
+    result = BulkSteps(doors.desk.database).launch(step)
+    if result.denied is not None:
+        raise of_key(result.denied)
+    return doors.desk.bulk_items(actor, launch.bulk_id)
+
+
+def _in_bulk(items: list[BulkItemView], target: Target) -> None:
+    if target.record not in {item.record_id for item in items}:
+        raise Absent
 
 
 def _number_of_receipt(found: dict[str, Any], _: Target) -> None:
@@ -322,6 +354,8 @@ DOORS: Final[Mapping[str, Door]] = {
         _listing("record"),
     ),
     "bulk preview": Door(("bulk_preview",), _preview_bulk, _line_of_bulk),
+    # The step that the service sends it to; no method of the desk.
+    "bulk start": Door((), _start_bulk, _in_bulk),
     "bulk preview · number with confidential records": Door(
         ("bulk_preview",), partial(_preview_bulk, confidential=True), _number_in_bulk
     ),
@@ -581,7 +615,6 @@ NOT_IN_TABLE: Final[Mapping[str, str]] = {
     "call done": "the same list, for which a call is there or not found",
     "receipt verify": "verifies files with a public key; nobody acts",
     "audit verify": "walks every chain of the machine and counts lines; nobody acts",
-    "bulk start": _CASELOAD,
     "bulk list": _CASELOAD,
     "bulk status": _CASELOAD,
     "bulk items": _CASELOAD,

@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from temporalio.api.sdk.v1 import WorkflowMetadata
 
 from engine.messages.search_attributes import (
     ALL,
@@ -15,6 +17,7 @@ from engine.messages.search_attributes import (
     TRANSFER_STATE,
 )
 from engine.rules.bulk import BulkChoice
+from engine.states.bulk import Answer
 from engine.states.choices import Purpose
 from engine.states.transfer import TransferState
 from tests.workflows.clinic import Clinic, eventually
@@ -24,6 +27,13 @@ from tests.workflows.histories import SECRET, secret
 async def attributes(clinic: Clinic, transfer: UUID) -> dict[str, Any]:
     described = await clinic.handle(transfer).describe()
     return {key.name: described.typed_search_attributes.get(key) for key in ALL}
+
+
+async def metadata_of(clinic: Clinic, workflow: str) -> WorkflowMetadata:
+    found: WorkflowMetadata = await clinic.client.get_workflow_handle(workflow).query(
+        "__temporal_workflow_metadata", result_type=WorkflowMetadata
+    )
+    return found
 
 
 async def test_a_transfer_is_found_by_ids_state_and_date(clinic: Clinic) -> None:
@@ -99,6 +109,54 @@ async def test_details_say_whose_move_it_is_and_when(clinic: Clinic) -> None:
     ]
     await clinic.service.cancel(clinic.members.owner, asked.id, reason=secret("reason"))
     assert await clinic.details(asked.id) == "**cancelled** · waits for: nobody"
+
+
+async def test_everything_of_a_bulk_is_found_by_its_id(clinic: Clinic) -> None:
+    """BULK-4: the bulk, its transfers, what it reassigned, what recipients answered; with counts."""
+    who = clinic.members
+    clinic.add_record()
+    open_one = await clinic.request()
+    choice = BulkChoice(from_id=who.owner, to_ids=(who.colleague,), reassign_open=True)
+    started = await clinic.service.bulks.start(
+        who.coordinator, choice, purpose=Purpose.DEPARTURE, reason=secret("reason")
+    )
+    bulk = clinic.client.get_workflow_handle(f"bulk/{started.id}")
+
+    async def counted() -> bool:
+        return "- pending_acceptance: 2" in (await metadata_of(clinic, bulk.id)).current_details
+
+    await eventually(counted)
+    lines = (await metadata_of(clinic, bulk.id)).current_details.split("\n\n")
+    assert lines == [f"**running** · 2 records · led by `{who.coordinator}`", "- pending_acceptance: 2"]
+    given = await clinic.service.bulks.answer(who.colleague, started.id, Answer.ACCEPT)
+
+    async def found() -> bool:
+        query = f'{BULK_ID.name} = "{started.id}"'
+        ids = {run.id async for run in clinic.client.list_workflows(query)}
+        expected = {bulk.id, f"bulk-answer/{given.id}", f"transfer/{open_one.id}"}
+        return expected <= ids and len(ids) == 4
+
+    await eventually(found)
+
+
+async def test_pause_and_resume_are_updates_that_say_what_they_take(clinic: Clinic) -> None:
+    """An operator sends them from the Web UI, in the name of a coordinator."""
+    who = clinic.members
+    clinic.add_record()
+    choice = BulkChoice(from_id=who.owner, to_ids=(who.new_owner,))
+    started = await clinic.service.bulks.start(who.coordinator, choice, purpose=Purpose.DEPARTURE)
+    bulk = clinic.client.get_workflow_handle(f"bulk/{started.id}")
+    described = {
+        update.name: update.description
+        for update in (await metadata_of(clinic, bulk.id)).definition.update_definitions
+    }
+    for name in ("pause", "resume", "stop", "retry"):
+        assert all(field in described[name] for field in ("bulk_id", "command_id", "actor_id"))
+    for name, state in (("pause", "paused"), ("resume", "running")):
+        fields = {"bulk_id": started.id, "command_id": uuid4(), "actor_id": who.coordinator}
+        told = {key: str(value) for key, value in fields.items()}
+        answered = await bulk.execute_update(name, told, result_type=dict)
+        assert (answered["state"], clinic.desk.bulk(who.coordinator, started.id).state) == (state, state)
 
 
 async def test_nothing_that_operators_see_names_anybody(clinic: Clinic) -> None:
