@@ -647,6 +647,7 @@ NO_COMMAND: Final[Mapping[str, str]] = {
     "check_server": "asks whether a Temporal server answers",
     "persona": "the same, for the issuer of a data folder",
     "personas": "the choice that such an issuer offers, where anybody may be anybody",
+    "set_language": "chosen by everybody for themself, in the console",
     "begin_session": "signs in whom an issuer vouched for",
     "visitor": "finds who holds a session",
     "end_session": "signs out whoever holds it",
