@@ -78,7 +78,7 @@ class TestOnePoisonedRecord:
             clinic.add_record()
         monkeypatch.setattr(bulk_pages, "PAGE", 2)
         locked = Unavailable("database_unavailable")
-        with poisoned(monkeypatch, deciding, "_hold_request", clinic.record, locked):
+        with poisoned(monkeypatch, deciding, "hold", clinic.record, locked):
             started = await start(clinic)
             await eventually(
                 lambda: counts(clinic, started.id).get("pending_acceptance") == OTHERS, within=LONG
