@@ -104,6 +104,9 @@ def test_sixty_records_survive_a_reload_and_the_death_of_the_worker(browser: Bro
         _answer_all(clinic)
         expect(page.get_by_role("heading", name="Terminé")).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_text("Rien ne demande votre intervention.")).to_be_visible()
+        # Where every record has changed hands, nothing is offered again.
+        expect(page.get_by_text("tous les dossiers ont changé de mains")).to_be_visible()
+        expect(page.get_by_role("button", name="Redemander")).to_have_count(0)
         clinic.picture(page, "caseload-finished")
         assert flaws(page) == []
         with page.expect_download() as csv_file:
