@@ -18,6 +18,7 @@ from engine import proof
 from engine.audit import checking, log
 from engine.audit.checking import Mark
 from engine.audit.log import Place
+from engine.desk.base import speaking_for
 from engine.desk.desk import Desk
 from engine.errors import BadInput, Denied
 from engine.records.tables.proof import AuditHead, Event
@@ -122,7 +123,8 @@ class TestEveryColumn:
                 history._bound({"org": history.world.organization}),
             ).scalar()
             if row is None:
-                assert column in {"os_uid", "rule", "subject_id"}
+                # That of a service is tried below.
+                assert column in {"os_uid", "rule", "service_id", "subject_id"}
                 return
             where = "organization_id = :org AND seq = :seq"
             run(session, history, f"UPDATE events SET {column} = NULL WHERE {where}", seq=row)
@@ -130,6 +132,22 @@ class TestEveryColumn:
 
         assert broken is not None
         assert broken.seq == row
+
+    def test_a_service_that_was_taken_away_is_found(self, history: Clinic) -> None:
+        """A line without one hashes as it did before there were services; one with it does not."""
+        desk, administrator = Desk(history.database), history.world.administrator
+        spoke = speaking_for.set(desk.add_service(administrator, "Agenda").service.id)
+        try:
+            desk.add_service(administrator, "Facturation")
+        finally:
+            speaking_for.reset(spoke)
+        with unguarded(history) as session:
+            assert found(session, history) is None
+            where = "organization_id = :org AND service_id IS NOT NULL"
+            assert run(session, history, f"UPDATE events SET service_id = NULL WHERE {where}") == 1
+            broken = found(session, history)
+
+        assert broken is not None
 
     def test_a_value_that_the_column_cannot_hold_is_a_break_and_no_fault(self, history: Clinic) -> None:
         if not history._on_sqlite:
