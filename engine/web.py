@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx2
 import structlog
@@ -34,6 +35,7 @@ log = structlog.stdlib.get_logger("engine.web")
 #: What belongs to the interface; everything else is the console's.
 _OF_THE_API: Final = ("/v1", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _GRACE_SECONDS: Final = 10
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def application(
@@ -110,8 +112,8 @@ def serve(settings: Settings, *, host: str, port: int, local: bool = False) -> N
     """
     # Two languages of the same address would be two origins: links and the issuer need one name.
     address = settings.address or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    if local and host not in {"127.0.0.1", "::1", "localhost"}:
-        raise BadInput("setting", name="web_host")
+    if local:
+        _check_local(settings, host, address)
     desk = wiring.open_desk(settings, os_uid=None)
     service = wiring.open_service(settings, desk, os_uid=None)
     try:
@@ -142,6 +144,16 @@ class _Server(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
         yield
+
+
+def _check_local(settings: Settings, host: str, address: str) -> None:
+    """Let anybody be anybody on this machine alone: behind no name of its own, beside no real issuer."""
+    if settings.issuer is not None:
+        raise BadInput("setting", name="issuer")
+    if host not in _THIS_MACHINE:
+        raise BadInput("setting", name="web_host")
+    if urlsplit(address).hostname not in _THIS_MACHINE:
+        raise BadInput("setting", name="address")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,6 @@ holds up no other (BULK-3).
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID, uuid4, uuid5
@@ -189,6 +188,7 @@ class BulkPages:
         if bulk is not None and bulk.cancels_by_id is not None:
             found = await self._read(lambda session: bulks.open_of_bulk(session, bulk_id))
             canceller = bulk.cancels_by_id
+            unanswered: list[Unavailable] = []
 
             async def one(transfer_id: UUID) -> None:
                 command = Cancel(
@@ -198,8 +198,7 @@ class BulkPages:
                     reason_id=bulk.cancel_reason_id,
                 )
                 start = await self._read(lambda session: sweep.request_of(session, transfer_id))
-                # A rule that keeps one open is on its line in the log; whoever looks sees it open.
-                with suppress(EngineError):
+                try:
                     await commands.send(
                         client,
                         "cancel",
@@ -209,8 +208,16 @@ class BulkPages:
                         task_queue=self._task_queue,
                         patience=_EACH,
                     )
+                except Unavailable as error:
+                    unanswered.append(error)
+                except EngineError:
+                    # A rule that keeps one open is on its line in the log; whoever looks sees it open.
+                    return
 
             await few_at_once(found, one, self._in_flight)
+            if unanswered:
+                # Nothing was decided there: this runs again, and what is cancelled by then is passed over.
+                raise unanswered[0]
 
             def done(session: Session) -> None:
                 seen = bulks.row(session, bulk_id)

@@ -43,6 +43,13 @@ def check(session: Session, request: TransferRequest) -> Bulk | None:
     return bulk
 
 
+def check_goes_on(session: Session, request: TransferRequest) -> None:
+    """Judge that what could not be imposed at first is still wanted: not by a bulk that was stopped."""
+    bulk = None if request.bulk_id is None else bulks.row(session, request.bulk_id)
+    if bulk is not None and bulk.state is BulkState.STOPPED:
+        raise of_key(NOT_FROM[bulk.state])
+
+
 def check_step(session: Session, command: Reassign | Impose, transfer: TransferFacts) -> None:
     """Judge that a bulk reassigns or imposes this open transfer, and does so now. Raises ``Denied``."""
     assert command.bulk_id is not None  # noqa: S101 - whoever asks has looked

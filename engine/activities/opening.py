@@ -65,6 +65,7 @@ def open_transfer(session: Session, request: TransferRequest, at: datetime) -> N
         if judged is not None:
             _keep(session, request, judged, at)
         if is_kept(session, request):
+            in_bulk.check_goes_on(session, request)
             stepping_in.impose_at_once(session, _imposition(request), at)
         return
     if judged is None:

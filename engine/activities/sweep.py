@@ -26,7 +26,7 @@ from engine.messages.notices import SENDER_ID, SENDER_WORKFLOW, Sent
 from engine.messages.search_attributes import TRANSFER_STATE
 from engine.messages.sweep import SWEEP, SweepResult
 from engine.messages.transfer import WAKE, WORKFLOW, TransferRequest, transfer_id_of, workflow_id
-from engine.records import bulk_answers, bulks, facts, transfers
+from engine.records import bulk_answers, bulks, facts, services, transfers
 from engine.records.database import Database
 from engine.records.tables.bulks import BulkAnswer
 from engine.states.transfer import TransferState
@@ -285,6 +285,8 @@ def _sign_waiting(database: Database, signer: Signer | None) -> Signed:
 
 
 def _sweep_texts(database: Database) -> int:
-    before = datetime.now(UTC) - _TEXT_KEPT
+    now = datetime.now(UTC)
+    before = now - _TEXT_KEPT
     with database.write() as session:
+        services.sweep_answers(session, now)
         return transfers.sweep_texts(session, before) + bulks.sweep_lists(session, before)

@@ -23,6 +23,7 @@ _MOST_CALLERS: Final = 10_000
 _FAILURES: Final = 30.0
 _FAILURES_A_SECOND: Final = 0.5
 _PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_OPEN: Final = _PROBES | {"/openapi.json"}
 
 
 class Buckets:
@@ -81,7 +82,9 @@ class Limits:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._learn(Headers(scope=scope).get("authorization"), address, status)
+                # A probe answers whoever asks: it says nothing of a token.
+                if scope["path"] not in _OPEN:
+                    self._learn(Headers(scope=scope).get("authorization"), address, status)
             await send(message)
 
         try:

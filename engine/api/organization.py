@@ -318,6 +318,7 @@ def _lines(folder: "tempfile.TemporaryDirectory[str]", file: Path, from_seq: int
     with folder, file.open("rb") as found:
         yield found.readline()
         for _ in range(from_seq - 1):
-            found.readline()
+            if not found.readline():
+                return
         while chunk := found.read(_CHUNK):
             yield chunk

@@ -80,8 +80,13 @@ def kept(session: Session, actor_id: UUID, key: str) -> KeptAnswer | None:
 
 def begin(session: Session, actor_id: UUID, key: str, digest: str, now: datetime) -> None:
     """Remember that a command is being carried out, and forget what is too old."""
-    session.execute(delete(KeptAnswer).where(KeptAnswer.begun_at < now - KEPT))
+    sweep_answers(session, now)
     session.execute(insert(KeptAnswer).values(actor_id=actor_id, key=key, digest=digest, begun_at=now))
+
+
+def sweep_answers(session: Session, now: datetime) -> None:
+    """Forget the answers that were kept for long enough; they may hold what people wrote."""
+    session.execute(delete(KeptAnswer).where(KeptAnswer.begun_at < now - KEPT))
 
 
 def end(session: Session, actor_id: UUID, key: str, status: int, body: str) -> None:

@@ -117,6 +117,15 @@ class TestLimits:
         assert guesses[-1].status_code == 429
         assert (await http.get("/v1/me", token=token)).status_code == 200
 
+    async def test_a_probe_vouches_for_no_token(self, http: Http) -> None:
+        """What answers everybody says nothing of a token, which goes on being counted as a guess."""
+        told = []
+        for n in range(40):
+            await http.get("/healthz", token=f"a.b.{n}")
+            told.append(await http.get("/v1/me", token=f"a.b.{n}"))
+
+        assert told[-1].status_code == 429
+
     def test_buckets_fill_with_time(self) -> None:
         now = [0.0]
         buckets = Buckets(1.0, 2.0, lambda: now[0])
@@ -124,6 +133,13 @@ class TestLimits:
         assert [buckets.wait("a") for _ in range(3)] == [0.0, 0.0, 1.0]
         now[0] = 1.0
         assert buckets.wait("a") == 0.0
+
+
+async def test_an_export_from_beyond_the_end_ends(http: Http, clinic: Clinic) -> None:
+    answer = await http.get(f"/v1/audit/export?from_seq={10**15}", clinic.world.administrator)
+
+    assert answer.status_code == 200
+    assert len(answer.text.splitlines()) == 1
 
 
 async def test_ready_says_what_is_missing_and_no_more(http: Http) -> None:

@@ -184,6 +184,18 @@ class TestImposing:
         assert (result.state, result.denied) == ("failed", "ELIG-4")
         assert caseload.counts() == {"blocked": 1, "waiting": 1}
 
+    def test_what_is_kept_is_not_imposed_once_its_bulk_was_stopped(
+        self, clinic: Clinic, caseload: Caseload
+    ) -> None:
+        """BULK-4: a bulk that was stopped hands nothing over, whatever was under way."""
+        item, lost = stuck(clinic, caseload)
+        caseload.command("stop")
+        bring_back(clinic, lost)
+
+        result = again(caseload, item)
+        assert (result.state, result.denied) == ("failed", "BULK-4/stopped")
+        assert clinic.live(item.record_id)[1] == clinic.world.owner
+
     def test_what_is_kept_can_be_cancelled(self, clinic: Clinic, caseload: Caseload) -> None:
         """ST-5, ST-1: nobody was asked, and nobody but the asker is told."""
         item, lost = stuck(clinic, caseload)

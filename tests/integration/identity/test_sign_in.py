@@ -14,7 +14,7 @@ from engine.identity.local import Keys, access_token
 from engine.identity.oidc import Identity, Provider
 from engine.identity.speaking import speaker
 from engine.settings import Settings
-from engine.web import local_issuer
+from engine.web import local_issuer, serve
 from tests.integration.handover.clinic import Clinic
 from tests.integration.handover.conftest import _rules_hold, clinic, database
 from tests.integration.people.conftest import desk, elsewhere
@@ -185,3 +185,22 @@ class TestLinked:
         for provider, subject in ((remote, "a1"), (sign_in.provider, str(world.owner))):
             with pytest.raises(Unidentified, match="nobody"):
                 speaker(desk, provider, self.identity(subject), elsewhere.world.organization)
+
+
+class TestOnThisMachineAlone:
+    @pytest.mark.parametrize(
+        ("host", "more", "setting"),
+        [
+            ("127.0.0.1", {"issuer": "https://login.example"}, "issuer"),
+            ("0.0.0.0", {}, "web_host"),  # noqa: S104 - refused
+            ("127.0.0.1", {"address": "https://passation.example"}, "address"),
+        ],
+    )
+    def test_nobody_is_anybody_where_others_reach_it(
+        self, tmp_path: Path, host: str, more: dict[str, str], setting: str
+    ) -> None:
+        """An issuer that believes everybody is refused beside a real one, and behind a proxy."""
+        with pytest.raises(BadInput) as refused:
+            serve(Settings(data=tmp_path, **more), host=host, port=1, local=True)  # type: ignore[arg-type]
+
+        assert refused.value.params == {"name": setting}
