@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from engine.records.races import LostRace
 from engine.records.tables.base import HoldingState
@@ -440,11 +440,17 @@ def of_organization(session: Session, organization_id: UUID) -> Sequence[Bulk]:
 
 
 def open_of_bulk(session: Session, bulk_id: UUID) -> Sequence[UUID]:
-    """Give the open transfers that a bulk asked for, or reassigned."""
+    """Give the open transfers that a bulk asked for or took over, and that no other bulk took over since."""
+    # An alias: `taking_over` reads the same table by itself.
+    item = aliased(BulkItem)
     query = (
         select(Transfer.id)
-        .join(BulkItem, BulkItem.transfer_id == Transfer.id)
-        .where(BulkItem.bulk_id == bulk_id, Transfer.state.in_(OPEN_STATES))
-        .order_by(BulkItem.position)
+        .join(item, item.transfer_id == Transfer.id)
+        .where(
+            item.bulk_id == bulk_id,
+            Transfer.state.in_(OPEN_STATES),
+            func.coalesce(taking_over(Transfer.id), Transfer.bulk_id) == bulk_id,
+        )
+        .order_by(item.position)
     )
     return session.scalars(query).all()

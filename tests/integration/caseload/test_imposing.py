@@ -14,7 +14,7 @@ from engine.errors import Denied
 from engine.messages.bulk import BulkResult
 from engine.messages.bulk_answer import GiveAnswer
 from engine.messages.transfer import StepInput, StepResult
-from engine.records import bulk_answers
+from engine.records import bulk_answers, bulks
 from engine.records.bulks import Waiting
 from engine.records.tables.base import TextKind
 from engine.states.bulk import Answer, BulkState
@@ -47,6 +47,12 @@ def stuck(clinic: Clinic, caseload: Caseload) -> tuple[Waiting, dict[str, Any]]:
 def again(caseload: Caseload, item: Waiting) -> StepResult:
     """Run the step once more, as the workflow does."""
     return caseload.ask(item, impose=True, reason_id=caseload.reason, options=EVERYTHING)
+
+
+def open_of(clinic: Clinic, caseload: Caseload) -> list[UUID]:
+    """Give what stopping a caseload would cancel."""
+    with clinic.database.read() as session:
+        return list(bulks.open_of_bulk(session, caseload.bulk_id))
 
 
 def ask_all(caseload: Caseload) -> list[str | None]:
@@ -254,6 +260,22 @@ class TestReassigning:
 
         assert caseload.step_in(item, "reassign").denied is None
         assert clinic.lines(mine) == lines
+
+    def test_what_another_caseload_took_over_is_no_longer_the_first_one_s(
+        self, clinic: Clinic, caseload: Caseload
+    ) -> None:
+        """OVR-3, BULK-4: stopping the first one cancels nothing of the second."""
+        caseload.launch()
+        [item] = caseload.waiting()
+        caseload.ask(item)
+        assert open_of(clinic, caseload) == [item.transfer_id]
+
+        second, other = Caseload(clinic), clinic.colleague()
+        second.launch(to_ids=(other,), reassign_open=True, reason_id=second.reason)
+        [taken] = second.waiting()
+        assert second.step_in(taken, "reassign").denied is None
+
+        assert (open_of(clinic, caseload), open_of(clinic, second)) == ([], [item.transfer_id])
 
     def test_imposed_what_is_open_goes_to_whom_the_plan_says(
         self, clinic: Clinic, caseload: Caseload
