@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -112,8 +113,8 @@ class BulkService:
         said: tuple[object, ...],
     ) -> BulkLaunch:
         actor = await asyncio.to_thread(self.desk.facts_of, actor_id)
-        same = key or await asyncio.to_thread(self._same, actor_id, choice, *said)
-        bulk_id = uuid5(actor.organization_id, f"bulk/{actor_id}/{same}")
+        same: str = key or await asyncio.to_thread(self._same, actor_id, choice, *said)
+        bulk_id = _launched_as(actor.organization_id, actor_id, same)
         return BulkLaunch(
             bulk_id=bulk_id,
             organization_id=actor.organization_id,
@@ -174,10 +175,17 @@ class BulkService:
                 }
                 return bulks.choice_of_what_is_left(session, bulk), bulk.purpose, texts
 
+        again = None if key is None else f"retry/{bulk_id}/{key}"
+        if again is not None:
+            # What is left shrinks as soon as it is launched: a repetition is told by its key alone (MOVE-3).
+            actor = await asyncio.to_thread(self.desk.facts_of, actor_id)
+            launched = _launched_as(actor.organization_id, actor_id, again)
+            with suppress(NotFound):
+                return await asyncio.to_thread(self.desk.bulk, actor_id, launched)
         choice, purpose, texts = await asyncio.to_thread(patiently, read, self._patience)
         if not choice.listed:
             raise Denied("BULK-4", "nothing_left")
-        launch = await self._draft(actor_id, choice, purpose, key, (purpose, bulk_id))
+        launch = await self._draft(actor_id, choice, purpose, again, (purpose, bulk_id))
         client = await self._connect()
         return await self._launch(client, choice, launch.model_copy(update={**texts, "retries": bulk_id}))
 
@@ -312,3 +320,8 @@ class BulkService:
                     raise Denied("MOVE-3", "other_request")
 
         patiently(run, self._patience)
+
+
+def _launched_as(organization_id: UUID, actor_id: UUID, key: str) -> UUID:
+    """Name the bulk that somebody launches under a key."""
+    return uuid5(organization_id, f"bulk/{actor_id}/{key}")

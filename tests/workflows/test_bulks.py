@@ -279,10 +279,13 @@ class TestCommands:
         await clinic.service.bulks.stop(who.coordinator, first.id)
         for entry in clinic.desk.restrictions(who.owner, clinic.record):
             clinic.desk.unrestrict(who.owner, clinic.record, entry.id)
-        second = await clinic.service.bulks.retry(who.coordinator, first.id)
+        second = await clinic.service.bulks.retry(who.coordinator, first.id, key="again")
 
         assert (second.id != first.id, second.records) == (True, 1)
         await asked(clinic, second.id, 1)
+        # Whoever did not hear the answer sends it again, and nothing is left by then (MOVE-3).
+        repeated = await clinic.service.bulks.retry(who.coordinator, first.id, key="again")
+        assert repeated.id == second.id
         with pytest.raises(Denied, match="BULK-4/nothing_left"):
             await clinic.service.bulks.retry(who.coordinator, first.id)
 
