@@ -113,7 +113,7 @@ class BulkService:
         said: tuple[object, ...],
     ) -> BulkLaunch:
         actor = await asyncio.to_thread(self.desk.facts_of, actor_id)
-        same: str = key or await asyncio.to_thread(self._same, actor_id, choice, *said)
+        same = key if key is not None else await asyncio.to_thread(self._same, actor_id, choice, *said)
         bulk_id = _launched_as(actor.organization_id, actor_id, same)
         return BulkLaunch(
             bulk_id=bulk_id,
